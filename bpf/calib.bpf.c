@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Loaded before everything else, one program at a time: what loads here, this
+ * kernel can do. Nothing is attached.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} calib_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, u64);
+} calib_tasks SEC(".maps");
+
+/* Without this nothing works. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(calib_tp_btf, struct pt_regs *regs, long nr)
+{
+	u64 *room = bpf_ringbuf_reserve(&calib_ring, sizeof(*room), 0);
+
+	if (room)
+		bpf_ringbuf_discard(room, 0);
+	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(calib_task_storage, struct pt_regs *regs, long nr)
+{
+	u64 *v = bpf_task_storage_get(&calib_tasks, bpf_get_current_task_btf(), 0,
+				      BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	return v && *v;
+}
+
+/* Function hooks: the kernel may have them and still refuse. */
+SEC("?fentry/vfs_read")
+int BPF_PROG(calib_fentry, struct file *file)
+{
+	return 0;
+}

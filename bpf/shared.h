@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* What the kernel's and the user's side share besides records: settings and counters. */
+#ifndef SONDE_BPF_SHARED_H
+#define SONDE_BPF_SHARED_H
+
+#include "schema/event.h"
+#include "schema/values.h"
+
+/* One number for every program of every domain. */
+enum sn_prog {
+#define SN_PROG(name, group, need, target, flags, weaker) SN_P_##name,
+#include "progs.def"
+#undef SN_PROG
+	SN_NR_PROGS
+};
+
+#define SN_MAX_SYSCALLS 512
+#define SN_MAX_DEVS 8
+#define SN_MAX_UIDS 8
+
+/* A disk, and the part of it that is wanted; sectors are inclusive. */
+struct sn_dev_range {
+	u64 first_sector, last_sector;
+	u32 dev;
+	u32 unused;
+};
+
+/* Which threads are wanted. Each that is set must say yes. */
+enum sn_filter_bits {
+	SN_FILTER_PID = 1,    /* threads marked by the snapshot, and what they fork */
+	SN_FILTER_COMM = 2,   /* threads whose name the automaton accepts */
+	SN_FILTER_UID = 4,    /* real user id in uids */
+	SN_FILTER_CGROUP = 8, /* below one of the cgroups */
+	SN_FILTER_TID = 16,   /* threads marked by the snapshot; not what they make */
+};
+
+/* Read-only data of every program; what is off falls away when it is loaded. */
+struct sn_cfg {
+	u64 events; /* bit per event slot: wanted */
+	u64 calls;  /* bit per enum sn_call: wanted; all ones is no filter */
+	u64 min_latency_ns;
+	u64 min_bytes, max_bytes;
+	u32 sample[SN_NR_EVENTS]; /* keep 1 in N; 0 and 1 keep all */
+	u32 blk_ops;              /* bit per enum sn_blk_op */
+	u32 self_pid;
+	u32 filters; /* enum sn_filter_bits */
+	u32 nr_devs, nr_uids, nr_cgroups;
+	u32 uids[SN_MAX_UIDS];
+	struct sn_dev_range devs[SN_MAX_DEVS];
+	u8 follow; /* children of wanted processes are wanted */
+	u8 errors_only;
+	u8 pseudo_fs;    /* pseudo file systems, pipes, sockets and character devices too */
+	u8 task_storage; /* the kernel has task storage for tracing programs */
+	u8 typed_reads;  /* the kernel can cast pointers: no helper call per read */
+};
+
+/* Records that found no room, of one event on one cpu, not yet told by a lost record. */
+struct sn_hole {
+	u64 nr, first_ns, last_ns;
+};
+
+/* A cpu's own counters. Only its own programs write them. */
+struct sn_percpu {
+	u64 nr_ops;                /* operations begun; makes operation ids */
+	u64 emitted[SN_NR_EVENTS]; /* records put into a ring */
+	u64 lost[SN_NR_EVENTS];    /* records that found no room */
+	u64 nr_sampled[SN_NR_EVENTS];
+	u64 truncated; /* emitted records whose text was cut */
+	u64 walks;     /* path walks: first sights of an inode */
+	struct sn_hole holes[SN_NR_EVENTS];
+	u64 outcomes[SN_NR_PROGS][SN_NR_OUTCOMES];
+};
+
+#endif

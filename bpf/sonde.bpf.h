@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The one header that a probe includes.
+ *
+ * A program asks sn_wanted() first, makes its record with sn_reserve(), fills
+ * every member (the ring does not clear memory), hands it over with sn_submit(),
+ * and returns sn_count(): every run ends in exactly one outcome.
+ */
+#ifndef SONDE_BPF_H
+#define SONDE_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "shared.h"
+
+/* A walk from a file up to the root, while its name is made. */
+struct sn_walk {
+	u64 dentry, mnt;
+	u64 hash; /* over the names' own hashes */
+	u32 len;  /* of the path, in bytes */
+	u32 pos;
+	u32 truncated;
+	u32 unused;
+};
+
+/* A thread's state. One operation is in flight per thread at most. */
+struct sn_task {
+	u64 start_ns; /* of the operation in flight */
+	u64 op;       /* its id; 0 when none is in flight */
+	u64 cgroup;
+	u64 ino; /* of its file */
+	s64 pos; /* where the file stood */
+	u64 file;
+	u32 dev, gen;
+	u32 file_flags, fs_magic;
+	u16 mode; /* i_mode of its file; 0 when there is no file */
+	u8 state; /* enum sn_op_state */
+	u8 unlinked;
+	u32 wanted;   /* enum sn_filter_bits that said yes */
+	u64 named[4]; /* inodes whose names were told lately, see sn_name_is_new() */
+	u64 sum;      /* bytes of an operation's vectors, while they are added up */
+	struct sn_walk walk;
+};
+
+enum sn_op_state {
+	SN_OP_NONE,
+	SN_OP_STORED,   /* waits for its exit */
+	SN_OP_FILTERED, /* its entry was filtered, so its exit is too */
+};
+
+const volatile struct sn_cfg sn_cfg SEC(".rodata.sn_cfg") = {};
+
+/* Maps that all domains share: the first object that is loaded makes them. */
+struct sn_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* user space makes them in the size that is asked for */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__array(values, struct sn_ring);
+} sn_rings SEC(".maps");
+struct sn_ring sn_prio SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct sn_percpu);
+} sn_cpu SEC(".maps");
+/* A thread's state is in the one or, where tracing programs have no task storage, the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sn_task);
+} sn_tasks SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct sn_task);
+} sn_tasks_hash SEC(".maps");
+
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/*
+ * Reads of kernel memory by pointers the verifier does not know: by a cast where
+ * the kernel has one (then a load costs a load), else by the helper.
+ */
+#define sn_cast(type, ptr)                                                             \
+	({                                                                             \
+		type *cast_ = (void *)(ptr);                                           \
+		if (sn_cfg.typed_reads)                                                \
+			cast_ = bpf_rdonly_cast(cast_, bpf_core_type_id_kernel(type)); \
+		cast_;                                                                 \
+	})
+#define sn_read(ptr, member)                                \
+	({                                                  \
+		__typeof__((ptr)->member) read_;            \
+		if (sn_cfg.typed_reads)                     \
+			read_ = (ptr)->member;              \
+		else                                        \
+			read_ = BPF_CORE_READ(ptr, member); \
+		read_;                                      \
+	})
+
+static __always_inline struct sn_percpu *sn_this_cpu(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&sn_cpu, &zero);
+}
+
+/*
+ * Ends a run. Programs that interrupts may nest in each other count with
+ * sn_count(); those that only run in a thread, preemption off, with
+ * sn_count_here(), which is a plain increment.
+ */
+static __always_inline int sn_count(enum sn_prog prog, enum sn_outcome outcome)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+
+	if (cpu)
+		__sync_fetch_and_add(&cpu->outcomes[prog][outcome], 1);
+	return 0;
+}
+
+static __always_inline int sn_count_here(struct sn_percpu *cpu, enum sn_prog prog,
+					 enum sn_outcome outcome)
+{
+	cpu->outcomes[prog][outcome]++;
+	return 0;
+}
+
+static __always_inline struct task_struct *sn_current(void)
+{
+	if (sn_cfg.task_storage)
+		return bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+/* A thread's state, or NULL: it has none, or (create) there is no memory for one. */
+static __always_inline struct sn_task *sn_task_of(struct task_struct *task, bool create)
+{
+	struct sn_task *st, fresh = {};
+	u32 tid;
+
+	if (sn_cfg.task_storage)
+		return bpf_task_storage_get(&sn_tasks, task, 0,
+					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	tid = BPF_CORE_READ(task, pid);
+	st = bpf_map_lookup_elem(&sn_tasks_hash, &tid);
+	if (st || !create)
+		return st;
+	bpf_map_update_elem(&sn_tasks_hash, &tid, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sn_tasks_hash, &tid);
+}
+
+static __always_inline void sn_task_forget(struct task_struct *task)
+{
+	u32 tid;
+
+	if (sn_cfg.task_storage)
+		return; /* goes with the task */
+	tid = BPF_CORE_READ(task, pid);
+	bpf_map_delete_elem(&sn_tasks_hash, &tid);
+}
+
+/* Runs when a thread's state is made; slow. */
+static int sn_task_init(struct task_struct *task, struct sn_task *st);
+/* Does a filter on user ids or cgroups, which may change at any time, refuse the current thread? */
+static int sn_current_refused(void);
+
+/*
+ * Every filter on the current thread in one call. NULL with *ret_why: filtered,
+ * or lost(map) when there was no memory for the thread's state.
+ */
+static __always_inline struct sn_task *sn_wanted(enum sn_outcome *ret_why)
+{
+	const u32 static_bits = SN_FILTER_PID | SN_FILTER_COMM | SN_FILTER_TID;
+	u32 need = sn_cfg.filters & static_bits;
+	struct task_struct *task = sn_current();
+	struct sn_task *st = sn_task_of(task, false);
+
+	*ret_why = SN_OUT_filtered;
+	if (!st) {
+		if (need)
+			return NULL;
+		if (bpf_get_current_pid_tgid() >> 32 == sn_cfg.self_pid)
+			return NULL;
+		st = sn_task_of(task, true);
+		if (!st) {
+			*ret_why = SN_OUT_lost_map;
+			return NULL;
+		}
+		sn_task_init(task, st);
+	}
+	if ((st->wanted & need) != need)
+		return NULL;
+	if (sn_cfg.filters & ~static_bits && sn_current_refused())
+		return NULL;
+	return st;
+}
+
+/* Notes that a record of this event found no room. */
+static int sn_lose(u32 slot);
+/* Tells the holes of this event, now that there is room. */
+static int sn_tell_hole(u32 slot);
+
+/* Room for a record in this cpu's ring, or NULL: the ring is full, and that is noted. */
+static __always_inline void *sn_reserve(struct sn_percpu *cpu, u32 slot, u64 size)
+{
+	u32 nr = bpf_get_smp_processor_id();
+	void *ring = bpf_map_lookup_elem(&sn_rings, &nr);
+	void *rec = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
+
+	if (!rec)
+		sn_lose(slot);
+	return rec;
+}
+
+/* The same in the ring for what must not be lost in a flood. */
+static __always_inline void *sn_reserve_prio(u32 slot, u64 size)
+{
+	void *rec = bpf_ringbuf_reserve(&sn_prio, size, 0);
+
+	if (!rec)
+		sn_lose(slot);
+	return rec;
+}
+
+/* Nobody is woken: the reader looks every few milliseconds. */
+static __always_inline void sn_submit(void *rec)
+{
+	bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+}
+
+/* Counts the record and tells the holes before it. */
+static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
+{
+	__sync_fetch_and_add(&cpu->emitted[slot], 1);
+	if (cpu->holes[slot].nr)
+		sn_tell_hole(slot);
+}
+
+/* True if this row is not the one in N that is kept. */
+static __always_inline bool sn_sampled_out(struct sn_percpu *cpu, u32 slot)
+{
+	return sn_cfg.sample[slot] > 1 && cpu->nr_sampled[slot]++ % sn_cfg.sample[slot] != 0;
+}
+
+static __always_inline bool sn_event_wanted(u32 slot)
+{
+	return sn_cfg.events >> slot & 1;
+}
+
+/* A new operation id: unique on this machine until it is booted again. */
+static __always_inline u64 sn_new_op(struct sn_percpu *cpu)
+{
+	return (u64)(bpf_get_smp_processor_id() + 1) << 48 | ++cpu->nr_ops;
+}
+
+/* Fills the header of a row that the current thread asked for. */
+static __always_inline void sn_header(struct sn_hdr *hdr, u16 id, u64 now, const struct sn_task *st)
+{
+	u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	hdr->ts = now;
+	hdr->op = st ? st->op : 0;
+	hdr->cgroup = st ? st->cgroup : 0;
+	hdr->pid = pid_tgid >> 32;
+	hdr->tid = (u32)pid_tgid;
+	hdr->id = id;
+	hdr->cpu = (u16)bpf_get_smp_processor_id();
+	hdr->valid = 0;
+}
+
+/* Counts successful renames: names told before one may have changed since. */
+u64 sn_name_epoch SEC(".data.sn_names");
+
+/*
+ * Tells a file's name, as a `paths` record in the priority ring, the first time
+ * its inode is seen and when its name has changed.
+ */
+static int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt, u64 key);
+
+/* An inode's place among the names told. gen is in it: a reused number is another file. */
+static __always_inline u64 sn_name_key(u64 ino, u32 dev, u32 gen)
+{
+	return ((ino ^ (u64)dev << 40 ^ (u64)gen << 20) * 0x9e3779b97f4a7c15ull) | 1;
+}
+
+/* True if the thread has not met the inode lately; remembers that it has now. */
+static __always_inline bool sn_name_is_new(struct sn_task *st, u64 key)
+{
+	u64 *last = &st->named[key >> 62];
+
+	key ^= sn_name_epoch << 1;
+	if (*last == key)
+		return false;
+	*last = key;
+	return true;
+}
+
+#include "core.bpf.h"
+
+#endif

@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * Block requests, keyed by their pointer. Who submitted a request is known only
+ * when its bio is queued; the request itself is seen first when it is inserted
+ * or issued, often in another context. So the submitter is kept by bio until
+ * then, and moves to the request with rq->bio.
+ *
+ * Requests are used again and again: their entries stay in the table and are
+ * overwritten in place.
+ */
+#include "compat.bpf.h"
+#include "sonde.bpf.h"
+
+#include "block.h"
+
+#define PAGE_MAPPING_FLAGS 3UL
+#define S_IFMT 0170000
+#define S_IFBLK 0060000
+
+const volatile struct block_cfg block_cfg SEC(".rodata.block_cfg") = {};
+
+/* Who submitted a bio, and for which file. */
+struct submitter {
+	u64 ts;
+	u64 op;
+	u64 cgroup;
+	u64 ino;
+	u64 sector, bytes; /* of the bio; both are used up when it ends */
+	u32 pid, tid;
+	u32 file_dev, gen;
+	u32 cpu;
+	u32 has_file;
+};
+
+enum request_state {
+	RQ_FREE,
+	RQ_QUEUED,
+	RQ_ISSUED,
+};
+
+struct request_entry {
+	struct submitter by;
+	u64 id;
+	u64 sector, bytes;
+	u64 start_ns; /* inserted, or issued if it never was */
+	u64 issue_ns; /* last issue */
+	u32 flags, dev;
+	u32 requeues, parts;
+	u8 state; /* enum request_state */
+	u8 inserted;
+	u8 op;
+	u8 unused[5];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct submitter);
+} block_bios SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct request_entry);
+} block_requests SEC(".maps");
+
+/* The last thread that asked a disk for a flush: the flush request has no bio to tell it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, struct submitter);
+} block_flushers SEC(".maps");
+
+static __always_inline u32 disk_dev(struct gendisk *disk)
+{
+	return (u32)BPF_CORE_READ(disk, major) << 20 | (u32)BPF_CORE_READ(disk, first_minor);
+}
+
+static __always_inline bool dev_refused(u32 dev, u64 sector)
+{
+	if (!sn_cfg.nr_devs)
+		return false;
+	for (u32 i = 0; i < SN_MAX_DEVS && i < sn_cfg.nr_devs; i++)
+		if (sn_cfg.devs[i].dev == dev && sector >= sn_cfg.devs[i].first_sector &&
+		    sector <= sn_cfg.devs[i].last_sector)
+			return false;
+	return true;
+}
+
+/* The file whose pages a bio carries; direct I/O carries the user's, so there the operation says it. */
+static __always_inline void find_file(struct submitter *by, struct bio *bio, struct sn_task *st)
+{
+	struct address_space *mapping;
+	unsigned long head;
+	struct inode *host;
+	struct page *page;
+
+	if (st->state == SN_OP_STORED && st->mode && st->file_flags & SN_O_DIRECT) {
+		by->ino = st->ino;
+		by->file_dev = st->dev;
+		by->gen = st->gen;
+		by->has_file = (st->mode & S_IFMT) != S_IFBLK;
+		return;
+	}
+	page = BPF_CORE_READ(bio, bi_io_vec, bv_page);
+	if (!page || !BPF_CORE_READ(bio, bi_iter.bi_size))
+		return;
+	head = BPF_CORE_READ(page, compound_head);
+	if (head & 1)
+		page = (void *)(head - 1);
+	mapping = BPF_CORE_READ(page, mapping);
+	if (!mapping || (unsigned long)mapping & PAGE_MAPPING_FLAGS)
+		return;
+	host = BPF_CORE_READ(mapping, host);
+	if (!host || (BPF_CORE_READ(host, i_mode) & S_IFMT) == S_IFBLK)
+		return;
+	by->ino = BPF_CORE_READ(host, i_ino);
+	by->file_dev = BPF_CORE_READ(host, i_sb, s_dev);
+	by->gen = BPF_CORE_READ(host, i_generation);
+	by->has_file = 1;
+}
+
+/* Notes who submits this bio. Runs in the submitting thread. */
+static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
+{
+	struct submitter by = {};
+	u64 key = (u64)bio, pid_tgid;
+	enum sn_outcome why;
+	struct sn_task *st;
+	u32 dev;
+
+	st = sn_wanted(&why);
+	if (!st)
+		return sn_count(prog, why);
+	dev = disk_dev(sn_bio_disk(bio));
+	if (sn_cfg.nr_devs && dev_refused(dev, BPF_CORE_READ(bio, bi_iter.bi_sector)))
+		return sn_count(prog, SN_OUT_filtered);
+	pid_tgid = bpf_get_current_pid_tgid();
+	by.ts = bpf_ktime_get_ns();
+	by.op = st->state == SN_OP_STORED ? st->op : 0;
+	by.cgroup = st->cgroup;
+	by.pid = pid_tgid >> 32;
+	by.tid = (u32)pid_tgid;
+	by.cpu = bpf_get_smp_processor_id();
+	by.sector = BPF_CORE_READ(bio, bi_iter.bi_sector);
+	by.bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
+	find_file(&by, bio, st);
+	if (BPF_CORE_READ(bio, bi_opf) & block_cfg.preflush)
+		bpf_map_update_elem(&block_flushers, &dev, &by, BPF_ANY);
+	if (bpf_map_update_elem(&block_bios, &key, &by, BPF_ANY))
+		return sn_count(prog, SN_OUT_lost_map);
+	return sn_count(prog, SN_OUT_stored);
+}
+
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue, struct bio *bio)
+{
+	return note_bio(SN_P_block_queue, bio);
+}
+
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue_q, struct request_queue *q, struct bio *bio)
+{
+	return note_bio(SN_P_block_queue_q, bio);
+}
+
+/*
+ * A bio gets its request: a clone that a split made is seen here for the first
+ * time. One that was queued by another thread (throttled, then sent by a
+ * worker) keeps its submitter.
+ */
+static __always_inline int note_getrq(enum sn_prog prog, struct bio *bio)
+{
+	u64 key = (u64)bio;
+
+	if (!bio || bpf_map_lookup_elem(&block_bios, &key))
+		return sn_count(prog, SN_OUT_ignored);
+	return note_bio(prog, bio);
+}
+
+SEC("?tp_btf/block_getrq")
+int BPF_PROG(block_getrq, struct bio *bio)
+{
+	return note_getrq(SN_P_block_getrq, bio);
+}
+
+SEC("?tp_btf/block_getrq")
+int BPF_PROG(block_getrq_q, struct request_queue *q, struct bio *bio, int rw)
+{
+	return note_getrq(SN_P_block_getrq_q, bio);
+}
+
+/* A bio joins the end of a request: the request's own submitter stays. */
+static __always_inline int forget_bio(enum sn_prog prog, struct bio *bio)
+{
+	u64 key = (u64)bio;
+
+	bpf_map_delete_elem(&block_bios, &key);
+	return sn_count(prog, SN_OUT_aggregated);
+}
+
+SEC("?tp_btf/block_bio_backmerge")
+int BPF_PROG(block_backmerge, struct bio *bio)
+{
+	return forget_bio(SN_P_block_backmerge, bio);
+}
+
+SEC("?tp_btf/block_bio_backmerge")
+int BPF_PROG(block_backmerge_q, struct request_queue *q, struct request *rq, struct bio *bio)
+{
+	return forget_bio(SN_P_block_backmerge_q, bio);
+}
+
+/* The submitter of a request by its first bio; false if it is not known. Takes it out of the table. */
+static __always_inline bool take_submitter(struct request *rq, u32 op, u32 dev,
+					   struct submitter *ret)
+{
+	struct bio *bio = BPF_CORE_READ(rq, bio);
+	struct submitter *by;
+	bool found = false;
+	u64 key;
+
+	if (!bio && op == block_cfg.op_flush) {
+		by = bpf_map_lookup_elem(&block_flushers, &dev);
+		if (by)
+			*ret = *by;
+		return by;
+	}
+	/* Bios merged in front stand before the one that began the request. */
+	for (int i = 0; i < 4 && bio; i++) {
+		key = (u64)bio;
+		by = bpf_map_lookup_elem(&block_bios, &key);
+		if (by) {
+			*ret = *by;
+			found = true;
+			bpf_map_delete_elem(&block_bios, &key);
+		}
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+	return found;
+}
+
+/* The request's entry, made if the request is new; NULL with *ret_why if it is not wanted. */
+static __always_inline struct request_entry *entry_of(struct request *rq, enum sn_outcome *ret_why)
+{
+	u64 key = (u64)rq;
+	struct request_entry *e = bpf_map_lookup_elem(&block_requests, &key), fresh = {};
+	u32 flags = BPF_CORE_READ(rq, cmd_flags), op = flags & 0xff;
+	u32 dev;
+
+	if (e && e->state != RQ_FREE)
+		return e;
+	dev = disk_dev(sn_request_disk(rq));
+	if (!take_submitter(rq, op, dev, &fresh.by)) {
+		*ret_why = sn_cfg.filters || sn_cfg.nr_devs ? SN_OUT_filtered : SN_OUT_unmatched;
+		return NULL;
+	}
+	fresh.sector = BPF_CORE_READ(rq, __sector);
+	fresh.dev = dev;
+	fresh.op = op < 64 ? block_cfg.op_of[op] : 0;
+	if (e) {
+		*e = fresh;
+		return e;
+	}
+	bpf_map_update_elem(&block_requests, &key, &fresh, BPF_ANY);
+	*ret_why = SN_OUT_lost_map;
+	return bpf_map_lookup_elem(&block_requests, &key);
+}
+
+static __always_inline int insert(enum sn_prog prog, struct request *rq)
+{
+	enum sn_outcome why = SN_OUT_lost_map;
+	struct request_entry *e = entry_of(rq, &why);
+
+	if (!e)
+		return sn_count(prog, why);
+	if (e->state == RQ_FREE)
+		e->start_ns = bpf_ktime_get_ns();
+	e->inserted = 1;
+	e->state = RQ_QUEUED;
+	return sn_count(prog, SN_OUT_stored);
+}
+
+SEC("?tp_btf/block_rq_insert")
+int BPF_PROG(block_insert, struct request *rq)
+{
+	return insert(SN_P_block_insert, rq);
+}
+
+SEC("?tp_btf/block_rq_insert")
+int BPF_PROG(block_insert_q, struct request_queue *q, struct request *rq)
+{
+	return insert(SN_P_block_insert_q, rq);
+}
+
+static __always_inline int issue(enum sn_prog prog, struct request *rq)
+{
+	enum sn_outcome why = SN_OUT_lost_map;
+	struct request_entry *e = entry_of(rq, &why);
+	u64 now = bpf_ktime_get_ns();
+
+	if (!e)
+		return sn_count(prog, why);
+	if (e->state == RQ_FREE)
+		e->start_ns = now;
+	if (!e->id) /* rises with time, and no two requests of a cpu have one instant */
+		e->id = now << 8 | (bpf_get_smp_processor_id() & 255);
+	e->issue_ns = now;
+	e->sector = BPF_CORE_READ(rq, __sector);
+	e->bytes = BPF_CORE_READ(rq, __data_len);
+	e->flags = BPF_CORE_READ(rq, cmd_flags);
+	e->parts = 0;
+	e->state = RQ_ISSUED;
+	return sn_count(prog, SN_OUT_stored);
+}
+
+SEC("?tp_btf/block_rq_issue")
+int BPF_PROG(block_issue, struct request *rq)
+{
+	return issue(SN_P_block_issue, rq);
+}
+
+SEC("?tp_btf/block_rq_issue")
+int BPF_PROG(block_issue_q, struct request_queue *q, struct request *rq)
+{
+	return issue(SN_P_block_issue_q, rq);
+}
+
+static __always_inline int requeue(enum sn_prog prog, struct request *rq)
+{
+	u64 key = (u64)rq;
+	struct request_entry *e = bpf_map_lookup_elem(&block_requests, &key);
+
+	if (!e || e->state == RQ_FREE)
+		return sn_count(prog, SN_OUT_unmatched);
+	e->requeues++;
+	e->state = RQ_QUEUED;
+	return sn_count(prog, SN_OUT_stored);
+}
+
+SEC("?tp_btf/block_rq_requeue")
+int BPF_PROG(block_requeue, struct request *rq)
+{
+	return requeue(SN_P_block_requeue, rq);
+}
+
+SEC("?tp_btf/block_rq_requeue")
+int BPF_PROG(block_requeue_q, struct request_queue *q, struct request *rq)
+{
+	return requeue(SN_P_block_requeue_q, rq);
+}
+
+/* A request goes up into the one before it, and will not complete by itself. */
+static __always_inline int merge(enum sn_prog prog, struct request *rq)
+{
+	u64 key = (u64)rq;
+	struct request_entry *e = bpf_map_lookup_elem(&block_requests, &key);
+	struct submitter unwanted;
+
+	if (e)
+		e->state = RQ_FREE;
+	else
+		(void)take_submitter(rq, 0xff, 0, &unwanted);
+	return sn_count(prog, SN_OUT_aggregated);
+}
+
+SEC("?tp_btf/block_rq_merge")
+int BPF_PROG(block_merge, struct request *rq)
+{
+	return merge(SN_P_block_merge, rq);
+}
+
+SEC("?tp_btf/block_rq_merge")
+int BPF_PROG(block_merge_q, struct request_queue *q, struct request *rq)
+{
+	return merge(SN_P_block_merge_q, rq);
+}
+
+static __always_inline u32 flags_of(u32 cmd_flags)
+{
+	u32 flags = 0;
+
+	for (u32 bit = 8; bit < 32; bit++)
+		if (cmd_flags >> bit & 1 && block_cfg.flag_of[bit])
+			flags |= 1u << ((block_cfg.flag_of[bit] - 1) & 31);
+	return flags;
+}
+
+/* The filters that a finished row has to pass. */
+static __always_inline bool row_refused(u32 op, u64 bytes, u64 dur_ns, int error, u32 dev,
+					u64 sector)
+{
+	return !(sn_cfg.blk_ops >> op & 1) || dur_ns < sn_cfg.min_latency_ns ||
+	       (sn_cfg.errors_only && !error) || bytes < sn_cfg.min_bytes ||
+	       (sn_cfg.max_bytes && bytes > sn_cfg.max_bytes) || dev_refused(dev, sector);
+}
+
+/* What a row says of who asked. */
+static __always_inline void fill_submitter(struct sn_block_io *row, const struct submitter *by,
+					   u64 now)
+{
+	row->hdr.ts = now;
+	row->hdr.op = by->op;
+	row->hdr.cgroup = by->cgroup;
+	row->hdr.pid = by->pid;
+	row->hdr.tid = by->tid;
+	row->hdr.id = SN_EV_block_io;
+	row->hdr.cpu = (u16)bpf_get_smp_processor_id();
+	row->hdr.valid = 0;
+	row->submit_cpu = by->cpu;
+	row->ino = by->ino;
+	row->file_dev = by->file_dev;
+	row->gen = by->gen;
+	if (by->has_file)
+		row->hdr.valid |= SN_VALID_BIT(struct sn_block_io, ino) |
+				  SN_VALID_BIT(struct sn_block_io, file_dev) |
+				  SN_VALID_BIT(struct sn_block_io, gen);
+}
+
+static __always_inline int emit_request(struct request_entry *e, int error, u64 now)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+	struct sn_block_io *row;
+
+	if (!cpu)
+		return SN_OUT_lost_map;
+	if (row_refused(e->op, e->bytes, now - e->start_ns, error, e->dev, e->sector))
+		return SN_OUT_filtered;
+	if (sn_sampled_out(cpu, SN_SLOT_block_io))
+		return SN_OUT_sampled;
+	row = sn_reserve(cpu, SN_SLOT_block_io, sizeof(*row));
+	if (!row)
+		return SN_OUT_lost_ring;
+	fill_submitter(row, &e->by, now);
+	row->rq = e->id;
+	row->sector = e->sector;
+	row->bytes = e->bytes;
+	row->dur_ns = now - e->start_ns;
+	row->queue_ns = 0;
+	if (e->inserted || e->requeues)
+		sn_set(row, queue_ns, e->issue_ns - e->start_ns);
+	sn_set(row, device_ns, now - e->issue_ns);
+	row->dev = e->dev;
+	row->blk_op = e->op;
+	row->blk_flags = flags_of(e->flags);
+	row->blk_kind = SN_BLK_rq;
+	row->error = error;
+	row->requeues = e->requeues;
+	row->parts = e->parts;
+	sn_submit(row);
+	sn_emitted(cpu, SN_SLOT_block_io);
+	return SN_OUT_emitted;
+}
+
+/* Runs in the completing context, often an interrupt: current is not the submitter. */
+SEC("?tp_btf/block_rq_complete")
+int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_bytes)
+{
+	u64 key = (u64)rq;
+	struct request_entry *e = bpf_map_lookup_elem(&block_requests, &key);
+	u64 now = bpf_ktime_get_ns();
+	struct submitter unwanted;
+	int error, outcome;
+
+	if (!e || e->state != RQ_ISSUED) {
+		/* An empty flush, carried out by the flush request, or the second end of a flushed write. */
+		if (take_submitter(rq, 0xff, 0, &unwanted) || e)
+			return sn_count(SN_P_block_complete, SN_OUT_ignored);
+		return sn_count(SN_P_block_complete, sn_cfg.filters || sn_cfg.nr_devs
+							     ? SN_OUT_filtered
+							     : SN_OUT_unmatched);
+	}
+	e->parts++;
+	if (nr_bytes < BPF_CORE_READ(rq, __data_len))
+		return sn_count(SN_P_block_complete,
+				SN_OUT_aggregated); /* a part: the row comes last */
+	error = block_cfg.status_is_errno ? status : sn_errno_of_status((u8)status);
+	outcome = emit_request(e, error, now);
+	e->state = RQ_FREE;
+	e->id = 0;
+	return sn_count(SN_P_block_complete, outcome);
+}
+
+/* A bio that never became a request ends: its device works on bios. */
+SEC("?tp_btf/block_bio_complete")
+int BPF_PROG(block_bio_done, struct request_queue *q, struct bio *bio)
+{
+	u64 key = (u64)bio, now = bpf_ktime_get_ns(), bytes, sector;
+	struct submitter *by = bpf_map_lookup_elem(&block_bios, &key), copy;
+	struct sn_percpu *cpu = sn_this_cpu();
+	u32 opf = BPF_CORE_READ(bio, bi_opf), op;
+	struct sn_block_io *row;
+	int error;
+	u32 dev;
+
+	if (!by || !cpu)
+		return sn_count(SN_P_block_bio_done,
+				SN_OUT_ignored); /* the end of a request's bio */
+	copy = *by;
+	bpf_map_delete_elem(&block_bios, &key);
+	op = (opf & 0xff) < 64 ? block_cfg.op_of[opf & 0x3f] : 0;
+	error = sn_errno_of_status(BPF_CORE_READ(bio, bi_status));
+	dev = disk_dev(sn_bio_disk(bio));
+	bytes = copy.bytes;
+	sector = copy.sector;
+	if (row_refused(op, bytes, now - copy.ts, error, dev, sector))
+		return sn_count(SN_P_block_bio_done, SN_OUT_filtered);
+	if (sn_sampled_out(cpu, SN_SLOT_block_io))
+		return sn_count(SN_P_block_bio_done, SN_OUT_sampled);
+	row = sn_reserve(cpu, SN_SLOT_block_io, sizeof(*row));
+	if (!row)
+		return sn_count(SN_P_block_bio_done, SN_OUT_lost_ring);
+	fill_submitter(row, &copy, now);
+	row->rq = copy.ts << 8 | (copy.cpu & 255);
+	row->sector = sector;
+	row->bytes = bytes;
+	row->dur_ns = now - copy.ts;
+	row->queue_ns = 0;
+	row->device_ns = 0;
+	row->dev = dev;
+	row->blk_op = op;
+	row->blk_flags = flags_of(opf);
+	row->blk_kind = SN_BLK_bio;
+	row->error = error;
+	row->requeues = 0;
+	row->parts = 1;
+	sn_submit(row);
+	sn_emitted(cpu, SN_SLOT_block_io);
+	return sn_count(SN_P_block_bio_done, SN_OUT_emitted);
+}

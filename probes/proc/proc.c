@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "kernel/domains.h"
+
+#include "proc.skel.h"
+
+#define BIT(slot) (1ull << SN_SLOT_##slot)
+
+const struct probe_domain proc_domain = {
+	.name = "proc",
+	.events = BIT(proc_fork) | BIT(proc_exec) | BIT(proc_exit) | BIT(proc_rename) |
+		  BIT(proc_cgroup) | BIT(tasks) | BIT(paths) | BIT(lost),
+	.elf = proc_bpf__elf_bytes,
+};

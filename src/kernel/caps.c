@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "kernel/caps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "calib.skel.h"
+
+static void answer(struct caps_answer *a, bool yes, const char *why)
+{
+	a->yes = yes;
+	(void)snprintf(a->why, sizeof(a->why), "%s", yes ? "" : why);
+}
+
+/* ---- privileges ---- */
+
+static bool has_capability(const struct __user_cap_data_struct data[2], int cap)
+{
+	return data[cap / 32].effective >> (cap % 32) & 1;
+}
+
+int caps_check_privileges(struct diag *d)
+{
+	static const struct {
+		int cap;
+		const char *name, *covers;
+	} needed[] = {
+		{ CAP_BPF, "CAP_BPF", "loads programs" },
+		{ CAP_PERFMON, "CAP_PERFMON", "lets them read the kernel's memory" },
+	};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+	char missing[64] = "";
+	size_t n = 0;
+
+	if (syscall(SYS_capget, &header, data) || has_capability(data, CAP_SYS_ADMIN))
+		return 0; /* CAP_SYS_ADMIN includes both */
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!has_capability(data, needed[i].cap))
+			n += (size_t)snprintf(missing + n, sizeof(missing) - n, "%s%s",
+					      n ? " and " : "", needed[i].name);
+	if (!missing[0])
+		return 0;
+	(void)diag_err(d, -EPERM, "no permission to record: %s %s missing", missing,
+		       strstr(missing, " and ") ? "are" : "is");
+	return diag_hint(d, -EPERM,
+			 "run as root, or grant them once: "
+			 "setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_sys_ptrace+ep sonde");
+}
+
+/* ---- types ---- */
+
+static const struct btf_type *tracepoint_proto(const struct caps *caps, const char *name)
+{
+	const struct btf_type *t;
+	char type_name[128];
+	int id;
+
+	if (!caps->btf)
+		return NULL;
+	(void)snprintf(type_name, sizeof(type_name), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(caps->btf, type_name, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return NULL;
+	t = btf__type_by_id(caps->btf, btf__type_by_id(caps->btf, (u32)id)->type);
+	if (!t || !btf_is_ptr(t))
+		return NULL;
+	t = btf__type_by_id(caps->btf, t->type);
+	return t && btf_is_func_proto(t) ? t : NULL;
+}
+
+int caps_tracepoint_args(const struct caps *caps, const char *name)
+{
+	const struct btf_type *proto = tracepoint_proto(caps, name);
+
+	return proto ? btf_vlen(proto) - 1 : -ENOENT; /* the first one is the tracer's own */
+}
+
+const char *caps_tracepoint_arg_type(const struct caps *caps, const char *name, int arg)
+{
+	const struct btf_type *proto = tracepoint_proto(caps, name), *t;
+
+	if (!proto || arg + 1 >= btf_vlen(proto))
+		return "";
+	t = btf__type_by_id(caps->btf, btf_params(proto)[arg + 1].type);
+	return t ? btf__name_by_offset(caps->btf, t->name_off) : "";
+}
+
+bool caps_has_function(const struct caps *caps, const char *name)
+{
+	return caps->btf && btf__find_by_name_kind(caps->btf, name, BTF_KIND_FUNC) > 0;
+}
+
+u32 caps_enum(const struct caps *caps, const char *const *names)
+{
+	int id;
+
+	for (; caps->btf && *names; names++) {
+		id = btf__find_by_name_kind(caps->btf, *names, BTF_KIND_ENUM);
+		if (id > 0)
+			return (u32)id;
+	}
+	return 0;
+}
+
+bool caps_enum_value(const struct caps *caps, u32 id, const char *name, s64 *ret)
+{
+	const struct btf_type *t = id ? btf__type_by_id(caps->btf, id) : NULL;
+	const struct btf_enum *e = t ? btf_enum(t) : NULL;
+
+	for (int i = 0; t && i < btf_vlen(t); i++) {
+		if (strcmp(btf__name_by_offset(caps->btf, e[i].name_off), name))
+			continue;
+		*ret = e[i].val;
+		return true;
+	}
+	return false;
+}
+
+/* ---- trial loads ---- */
+
+/* Loads only the named program; the errno says what the kernel thinks of it. */
+static int try_load(const char *name)
+{
+	struct calib_bpf *calib = calib_bpf__open();
+	struct bpf_program *prog;
+	int r;
+
+	if (!calib)
+		return -errno;
+	bpf_object__for_each_program(prog, calib->obj) {
+		bool wanted = !strcmp(bpf_program__name(prog), name);
+
+		(void)bpf_program__set_autoload(prog, wanted);
+	}
+	if (strcmp(name, "calib_task_storage"))
+		(void)bpf_map__set_autocreate(calib->maps.calib_tasks, false);
+	r = calib_bpf__load(calib);
+	if (!r && !strcmp(name, "calib_fentry")) {
+		/* some kernels load it and refuse only to attach it */
+		struct bpf_link *link = bpf_program__attach(calib->progs.calib_fentry);
+
+		r = link ? 0 : -errno;
+		bpf_link__destroy(link);
+	}
+	calib_bpf__destroy(calib);
+	return r;
+}
+
+static bool try_kprobe(void)
+{
+	return !access("/sys/bus/event_source/devices/kprobe/type", R_OK);
+}
+
+/* "refuses them", or what errno says. */
+static void answer_load(struct caps_answer *a, int r, const char *what)
+{
+	char why[160];
+
+	if (r == -EPERM || r == -EACCES)
+		(void)snprintf(why, sizeof(why), "the kernel refuses %s", what);
+	else
+		(void)snprintf(why, sizeof(why), "%s did not load: %s", what, strerror(-r));
+	answer(a, !r, why);
+}
+
+static int lockdown(char *buf, size_t size)
+{
+	_cleanup_(closep) int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return strstr(buf, "[confidentiality]") != NULL;
+}
+
+int caps_ask(struct caps *ret, struct diag *d)
+{
+	struct caps caps = {};
+	char text[128];
+	int r;
+
+	caps.btf = btf__load_vmlinux_btf();
+	if (!caps.btf) {
+		(void)diag_err(d, -ENOTSUP,
+			       "this kernel has no type information (/sys/kernel/btf/vmlinux is "
+			       "missing or unreadable)");
+		return diag_hint(d, -ENOTSUP, "it must be built with CONFIG_DEBUG_INFO_BTF");
+	}
+	if (lockdown(text, sizeof(text))) {
+		caps_done(&caps);
+		return diag_err(d, -EPERM,
+				"this kernel is locked down (confidentiality): programs may not "
+				"read its memory");
+	}
+	r = try_load("calib_tp_btf");
+	answer_load(&caps.tp_btf, r, "programs on tracepoints");
+	if (r) {
+		caps_done(&caps);
+		return diag_errno(d, r, "this kernel does not take programs on its tracepoints");
+	}
+	answer_load(&caps.task_storage, try_load("calib_task_storage"), "task storage");
+	answer_load(&caps.fentry, try_load("calib_fentry"), "function hooks (fentry)");
+	answer(&caps.typed_reads, caps_has_function(&caps, "bpf_rdonly_cast"),
+	       "it has no bpf_rdonly_cast: each read is a helper call");
+	answer(&caps.kprobes, try_kprobe(), "it is built without kprobes");
+	answer(&caps.tracefs, !access("/sys/kernel/tracing/events", R_OK),
+	       "tracefs is not mounted at /sys/kernel/tracing (not needed)");
+	*ret = caps;
+	return 0;
+}
+
+void caps_done(struct caps *caps)
+{
+	btf__free(caps->btf);
+	caps->btf = NULL;
+}

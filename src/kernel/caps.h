@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the running kernel can do and what this process may do, found by asking:
+ * its BTF, trial loads, the capabilities. Never by a version number.
+ */
+#ifndef SONDE_KERNEL_CAPS_H
+#define SONDE_KERNEL_CAPS_H
+
+#include "base/diag.h"
+
+struct btf;
+
+/* Answer to one question, with the reason when it is no. */
+struct caps_answer {
+	bool yes;
+	char why[160];
+};
+
+struct caps {
+	struct btf *btf; /* the kernel's types; NULL if it has none */
+	struct caps_answer tp_btf, task_storage, typed_reads, fentry, kprobes, tracefs;
+};
+
+/*
+ * Asks everything. Fails only where nothing can be recorded at all, with a
+ * sentence that says why: no BTF, missing capabilities, a locked-down kernel.
+ */
+int caps_ask(struct caps *ret, struct diag *d);
+void caps_done(struct caps *caps);
+
+/* Arguments of a BTF tracepoint, or -ENOENT if the kernel does not have it. */
+int caps_tracepoint_args(const struct caps *caps, const char *name);
+bool caps_has_function(const struct caps *caps, const char *name);
+/* The id of the first of these enums that the kernel has, or 0. names: NULL-terminated. */
+u32 caps_enum(const struct caps *caps, const char *const *names);
+/* The enumerator's value in *ret; false if the enum does not have it. */
+bool caps_enum_value(const struct caps *caps, u32 id, const char *name, s64 *ret);
+/* The name of the type of a tracepoint's argument ("int", "blk_status_t"), or "". */
+const char *caps_tracepoint_arg_type(const struct caps *caps, const char *name, int arg);
+
+/*
+ * Checks that this process may load programs; the sentence names the missing
+ * capabilities, the hint how to grant them.
+ */
+int caps_check_privileges(struct diag *d);
+
+#endif

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "kernel/capture.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/buf.h"
+
+#define DEFAULT_RING_BYTES (8u << 20)
+
+/*
+ * A record is in its ring within microseconds of its time; the window leaves
+ * room for a virtual cpu that is taken away in between.
+ */
+#define WINDOW_NS 2000000ull
+/* How long to sleep between drains: idle, and when a ring fills. */
+#define SLEEP_IDLE_NS 20000000ull
+#define SLEEP_BUSY_NS 2000000ull
+#define BUSY_FILL 20 /* parts of a thousand */
+
+struct capture {
+	struct caps caps;
+	struct probes *probes;
+	struct rings *rings;
+	struct capture_opts opts;
+	u32 nr_rings;
+};
+
+void capture_opts_init(struct capture_opts *opts)
+{
+	memset(opts, 0, sizeof(*opts));
+	opts->cfg.calls = ~0ull;
+	opts->cfg.blk_ops = ~0u;
+	opts->cfg.follow = 1;
+	opts->cfg.self_pid = (u32)getpid();
+	opts->ring_bytes = DEFAULT_RING_BYTES;
+}
+
+/* ---- filters ---- */
+
+static int fill_set(struct probes *p, const char *map, const u32 *ids, u32 nr, struct diag *d)
+{
+	int fd = probes_map(p, map);
+	u8 one = 1;
+
+	for (u32 i = 0; i < nr; i++)
+		if (bpf_map_update_elem(fd, &ids[i], &one, BPF_ANY))
+			return diag_errno(d, -errno, "cannot filter on %u", ids[i]);
+	return 0;
+}
+
+static int set_cgroups(struct probes *p, const struct capture_opts *opts, struct diag *d)
+{
+	int map = probes_map(p, "sn_cgroups");
+
+	for (u32 i = 0; i < opts->nr_cgroups; i++) {
+		_cleanup_(closep) int fd =
+			open(opts->cgroups[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			return diag_errno(d, -errno, "cannot open the cgroup %s", opts->cgroups[i]);
+		if (bpf_map_update_elem(map, &i, &fd, BPF_ANY))
+			return diag_err(d, -errno, "%s is no cgroup of the version 2 hierarchy",
+					opts->cgroups[i]);
+	}
+	return 0;
+}
+
+static int set_filters(struct probes *p, const struct capture_opts *opts, struct diag *d)
+{
+	u32 zero = 0;
+	int r;
+
+	r = fill_set(p, "sn_pids", opts->pids, opts->nr_pids, d);
+	if (r < 0)
+		return r;
+	r = fill_set(p, "sn_tids", opts->tids, opts->nr_tids, d);
+	if (r < 0)
+		return r;
+	if (opts->comm &&
+	    bpf_map_update_elem(probes_map(p, "sn_comm_dfa"), &zero, opts->comm, BPF_ANY))
+		return diag_errno(d, -errno, "cannot set the filter on names");
+	return set_cgroups(p, opts, d);
+}
+
+static u32 filter_bits(const struct capture_opts *opts)
+{
+	return (opts->nr_pids ? SN_FILTER_PID : 0) | (opts->nr_tids ? SN_FILTER_TID : 0) |
+	       (opts->comm ? SN_FILTER_COMM : 0) | (opts->cfg.nr_uids ? SN_FILTER_UID : 0) |
+	       (opts->nr_cgroups ? SN_FILTER_CGROUP : 0);
+}
+
+/* ---- limits ---- */
+
+/* Descriptors needed: a ring a cpu, maps, programs and links, and what the trace has open. */
+static int raise_fd_limit(struct diag *d)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	rlim_t need = (rlim_t)(160 + (cpus > 0 ? cpus : 1));
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return 0;
+	if (lim.rlim_max < need)
+		return diag_err(d, -EMFILE,
+				"%llu file descriptors are needed, and the hard limit is %llu",
+				(unsigned long long)need, (unsigned long long)lim.rlim_max);
+	if (lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int map_rings(struct capture *c, struct diag *d)
+{
+	u32 bytes;
+	int fd, r;
+
+	r = rings_new(&c->rings);
+	if (r < 0)
+		return r;
+	fd = probes_prio_ring(c->probes, &bytes);
+	r = rings_add(c->rings, fd, bytes, d);
+	for (c->nr_rings = 0; r >= 0; c->nr_rings++) {
+		fd = probes_ring(c->probes, c->nr_rings, &bytes);
+		if (fd < 0)
+			break;
+		r = rings_add(c->rings, fd, bytes, d);
+	}
+	return r;
+}
+
+int capture_open(const struct capture_opts *given, struct capture **ret, struct diag *d)
+{
+	_cleanup_(capture_freep) struct capture *c = calloc(1, sizeof(*c));
+	struct probes_opts opts;
+	u32 page = (u32)sysconf(_SC_PAGESIZE);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->opts = *given;
+	c->opts.ring_bytes = c->opts.ring_bytes ?: DEFAULT_RING_BYTES;
+	if (c->opts.ring_bytes < page || c->opts.ring_bytes & (c->opts.ring_bytes - 1))
+		return diag_err(d, -EINVAL,
+				"a ring's size must be a power of two of at least %u bytes", page);
+	r = raise_fd_limit(d);
+	if (r < 0)
+		return r;
+	r = caps_check_privileges(d);
+	if (r < 0)
+		return r;
+	r = caps_ask(&c->caps, d);
+	if (r < 0)
+		return r;
+	c->opts.cfg.filters = filter_bits(&c->opts);
+	c->opts.cfg.nr_cgroups = c->opts.nr_cgroups;
+	opts = (struct probes_opts){ .cfg = c->opts.cfg, .ring_bytes = c->opts.ring_bytes };
+	r = probes_load(&c->caps, &opts, &c->probes, d);
+	if (r < 0)
+		return r;
+	r = set_filters(c->probes, &c->opts, d);
+	if (r < 0)
+		return r;
+	r = map_rings(c, d);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+/* ---- the snapshot of threads ---- */
+
+struct snapshot {
+	ring_fn fn;
+	void *ctx;
+	struct buf buf; /* a record cut between two chunks */
+};
+
+/* What the iterator hands out: struct sn_tasks with a comm of 16 bytes behind it. */
+#define SNAPSHOT_RECORD (sizeof(struct sn_tasks) + 16)
+
+static size_t read_cmdline(u32 pid, char *to, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%u/cmdline", pid);
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, to, size);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static int hand_task(struct snapshot *s, const char *from)
+{
+	struct {
+		struct sn_tasks rec;
+		char comm[16];
+		char args[1024];
+	} t;
+	size_t n = 0;
+
+	memcpy(&t, from, SNAPSHOT_RECORD);
+	if (!t.rec.kthread && t.rec.hdr.pid == t.rec.hdr.tid)
+		n = read_cmdline(t.rec.hdr.pid, t.args, sizeof(t.args));
+	t.rec.args.off = (u16)SNAPSHOT_RECORD;
+	t.rec.args.len = (u16)n;
+	return s->fn(s->ctx, &t.rec.hdr, SNAPSHOT_RECORD + n);
+}
+
+static int take_tasks(void *ctx, const void *data, size_t size)
+{
+	struct snapshot *s = ctx;
+	size_t at = 0;
+	int r = 0;
+
+	buf_put(&s->buf, data, size);
+	if (s->buf.failed)
+		return -ENOMEM;
+	for (; !r && s->buf.len - at >= SNAPSHOT_RECORD; at += SNAPSHOT_RECORD)
+		r = hand_task(s, s->buf.data + at);
+	memmove(s->buf.data, s->buf.data + at, s->buf.len - at);
+	s->buf.len -= at;
+	return r;
+}
+
+int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
+{
+	struct snapshot s = { .fn = fn, .ctx = ctx };
+	int r;
+
+	r = probes_attach(c->probes, d);
+	if (r < 0)
+		return r;
+	/* attached first: a thread that is made meanwhile is seen by one or both, never by none */
+	r = probes_iterate(c->probes, SN_P_proc_snapshot, take_tasks, &s, d);
+	buf_done(&s.buf);
+	return r;
+}
+
+s64 capture_drain(struct capture *c, ring_fn fn, void *ctx, u64 *ret_sleep_ns)
+{
+	s64 nr = rings_drain(c->rings, WINDOW_NS, fn, ctx);
+
+	*ret_sleep_ns = rings_fill(c->rings) >= BUSY_FILL ? SLEEP_BUSY_NS : SLEEP_IDLE_NS;
+	return nr;
+}
+
+/* Holes that no later record told are told by us. */
+static int tell_last_holes(struct capture *c, ring_fn fn, void *ctx)
+{
+	struct sn_percpu sum;
+	int r = 0;
+
+	probes_percpu(c->probes, &sum);
+	for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++) {
+		const struct sn_hole *h = &sum.holes[slot];
+		struct sn_lost lost = {
+			.hdr = { .ts = h->last_ns, .id = SN_EV_lost },
+			.first_ns = h->first_ns,
+			.last_ns = h->last_ns,
+			.nr = h->nr,
+			.of = slot,
+			.cause = SN_CAUSE_ring,
+		};
+
+		if (h->nr)
+			r = fn(ctx, &lost.hdr, sizeof(lost));
+	}
+	return r;
+}
+
+int capture_stop(struct capture *c, ring_fn fn, void *ctx)
+{
+	s64 r;
+
+	probes_detach(c->probes);
+	r = rings_drain(c->rings, 0, fn, ctx);
+	return r < 0 ? (int)r : tell_last_holes(c, fn, ctx);
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	rings_free(c->rings);
+	probes_free(c->probes);
+	caps_done(&c->caps);
+	free(c);
+}
+
+struct probes *capture_probes(struct capture *c)
+{
+	return c->probes;
+}
+
+const struct caps *capture_caps(const struct capture *c)
+{
+	return &c->caps;
+}
+
+const struct rings_stats *capture_ring_stats(const struct capture *c)
+{
+	return rings_stats(c->rings);
+}
+
+u32 capture_ring_bytes(const struct capture *c)
+{
+	return c->opts.ring_bytes;
+}
+
+u32 capture_nr_rings(const struct capture *c)
+{
+	return c->nr_rings;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A live source: programs loaded, filters set, rings drained. Its caller gets
+ * every record once, in order of time.
+ */
+#ifndef SONDE_KERNEL_CAPTURE_H
+#define SONDE_KERNEL_CAPTURE_H
+
+#include "kernel/probe.h"
+#include "kernel/ring.h"
+#include "schema/comm_dfa.h"
+
+struct capture;
+
+#define CAPTURE_MAX_CGROUPS 8
+
+struct capture_opts {
+	struct sn_cfg
+		cfg; /* events, calls, blk_ops, sizes, latency, sampling, devs, uids, switches */
+	const u32 *pids; /* SN_FILTER_PID if nr_pids or with_pids */
+	u32 nr_pids;
+	const u32 *tids;
+	u32 nr_tids;
+	const struct sn_dfa *comm;                /* NULL is no filter */
+	const char *cgroups[CAPTURE_MAX_CGROUPS]; /* directories of the version 2 hierarchy */
+	u32 nr_cgroups;
+	u32 ring_bytes; /* per cpu; 0 is 8 MiB */
+};
+
+/* An options struct that keeps everything. */
+void capture_opts_init(struct capture_opts *opts);
+
+/* Loads, attaches, takes the snapshot of threads; what it finds goes to fn first. */
+int capture_open(const struct capture_opts *opts, struct capture **ret, struct diag *d);
+int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d);
+
+/*
+ * Hands out what the rings hold. Returns the number of records or fn's negative
+ * return; *ret_sleep_ns says when to come again.
+ */
+s64 capture_drain(struct capture *c, ring_fn fn, void *ctx, u64 *ret_sleep_ns);
+
+/* Detaches, hands out the rest, and the holes that no later record told. */
+int capture_stop(struct capture *c, ring_fn fn, void *ctx);
+void capture_free(struct capture *c);
+DEFINE_FREEP(struct capture, capture_free)
+
+struct probes *capture_probes(struct capture *c);
+const struct caps *capture_caps(const struct capture *c);
+const struct rings_stats *capture_ring_stats(const struct capture *c);
+u32 capture_ring_bytes(const struct capture *c);
+u32 capture_nr_rings(const struct capture *c);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The list of domains; each is defined in probes/<name>/<name>.c. */
+#ifndef SONDE_KERNEL_DOMAINS_H
+#define SONDE_KERNEL_DOMAINS_H
+
+#include "kernel/probe.h"
+
+extern const struct probe_domain proc_domain, vfs_domain, block_domain;
+
+/* proc is first: its object makes the maps that all share. */
+static const struct probe_domain *const domains[] = { &proc_domain, &vfs_domain, &block_domain };
+
+#define NR_DOMAINS ((int)ARRAY_SIZE(domains))
+
+#endif

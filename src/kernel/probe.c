@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "kernel/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/cpus.h"
+#include "kernel/domains.h"
+
+#define NEED_OF(need) NEED_##need
+#define REQUIRED true
+#define OPTIONAL false
+
+const struct probe_prog probe_progs[SN_NR_PROGS] = {
+#define SN_PROG(name, group, need, target, flags, weaker) \
+	[SN_P_##name] = { #name, #group, target, weaker, NEED_OF(need), flags },
+#include "bpf/progs.def"
+#undef SN_PROG
+};
+
+#undef REQUIRED
+#undef OPTIONAL
+
+/* Maps that the first object makes and the others use. */
+static const char *const shared_maps[] = {
+	"sn_rings",      "sn_prio",    "sn_cpu",  "sn_tasks",
+	"sn_tasks_hash", "sn_cgroups", "sn_told", ".data.sn_names",
+};
+
+struct probes {
+	struct bpf_object *objects[NR_DOMAINS];
+	struct bpf_program *programs[SN_NR_PROGS];
+	struct bpf_link *links[SN_NR_PROGS];
+	struct probe_outcome outcomes[SN_NR_PROGS];
+	u64 events; /* wanted */
+	int *rings; /* fds, one per online cpu */
+	u32 nr_rings;
+	u32 ring_bytes, prio_ring_bytes;
+	int first; /* the domain whose object made the shared maps */
+};
+
+static int domain_of(enum sn_prog prog)
+{
+	for (int i = 0; i < NR_DOMAINS; i++) {
+		size_t n = strlen(domains[i]->name);
+
+		if (!strncmp(probe_progs[prog].name, domains[i]->name, n) &&
+		    probe_progs[prog].name[n] == '_')
+			return i;
+	}
+	return -1;
+}
+
+static void say(struct probe_outcome *o, enum probe_state state, const char *fmt, const char *arg)
+{
+	o->state = state;
+	(void)snprintf(o->why, sizeof(o->why), fmt, arg);
+}
+
+/* Is what this program needs there? Else its outcome says what is missing. */
+static bool need_is_met(const struct caps *caps, const struct probe_prog *prog,
+			struct probe_outcome *o)
+{
+	int args;
+
+	switch (prog->need) {
+	case NEED_TP_BTF:
+	case NEED_TP_BTF1:
+	case NEED_TP_BTF2:
+	case NEED_TP_BTF3:
+		args = caps_tracepoint_args(caps, prog->target);
+		if (args < 0) {
+			say(o, PROBE_IMPOSSIBLE, "the kernel has no tracepoint %s", prog->target);
+			return false;
+		}
+		if (prog->need != NEED_TP_BTF && args != (int)(prog->need - NEED_TP_BTF)) {
+			say(o, PROBE_IMPOSSIBLE, "this kernel's tracepoint %s has other arguments",
+			    prog->target);
+			return false;
+		}
+		return true;
+	case NEED_FENTRY:
+		if (!caps->fentry.yes) {
+			say(o, PROBE_IMPOSSIBLE, "%s", caps->fentry.why);
+			return false;
+		}
+		if (!caps_has_function(caps, prog->target)) {
+			say(o, PROBE_IMPOSSIBLE, "the kernel has no function %s", prog->target);
+			return false;
+		}
+		return true;
+	case NEED_ITER:
+		return true;
+	}
+	return false;
+}
+
+/* Marks the programs of a domain to load: in each group the first that can be. */
+static void choose(struct probes *p, const struct caps *caps, int domain)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		bool taken = false;
+
+		if (domain_of(i) != domain)
+			continue;
+		for (u32 k = 0; k < i; k++)
+			taken |= domain_of(k) == domain && p->programs[k] &&
+				 !strcmp(probe_progs[k].group, probe_progs[i].group);
+		if (taken)
+			p->outcomes[i].state = PROBE_NOT_NEEDED;
+		else if (need_is_met(caps, &probe_progs[i], &p->outcomes[i]))
+			p->programs[i] = bpf_object__find_program_by_name(p->objects[domain],
+									  probe_progs[i].name);
+		if (p->programs[i])
+			(void)bpf_program__set_autoload(p->programs[i], true);
+	}
+}
+
+int probe_set_rodata(struct bpf_object *obj, const char *section, const void *data, size_t size,
+		     struct diag *d)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, section);
+	int r = map ? bpf_map__set_initial_value(map, data, size) : -ENOENT;
+
+	return r ? diag_errno(d, r, "cannot set %s of a BPF object", section) : 0;
+}
+
+/* Sizes and kinds of the shared maps, before the first object makes them. */
+static int shape_maps(struct bpf_object *obj, const struct probes_opts *opts, u32 nr_rings)
+{
+	struct bpf_map *rings = bpf_object__find_map_by_name(obj, "sn_rings");
+	struct bpf_map *prio = bpf_object__find_map_by_name(obj, "sn_prio");
+	struct bpf_map *tasks = bpf_object__find_map_by_name(obj, "sn_tasks");
+	struct bpf_map *hash = bpf_object__find_map_by_name(obj, "sn_tasks_hash");
+	int r;
+
+	if (!rings || !prio || !tasks || !hash)
+		return -EINVAL;
+	r = bpf_map__set_max_entries(rings, nr_rings);
+	r = r ?: bpf_map__set_max_entries(prio, opts->prio_ring_bytes);
+	if (opts->max_tasks)
+		r = r ?: bpf_map__set_max_entries(hash, opts->max_tasks);
+	r = r ?: bpf_map__set_autocreate(tasks, opts->cfg.task_storage);
+	r = r ?: bpf_map__set_autocreate(hash, !opts->cfg.task_storage);
+	return r;
+}
+
+static int share_maps(struct probes *p, struct bpf_object *obj)
+{
+	struct bpf_map *map, *made;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared_maps); i++) {
+		map = bpf_object__find_map_by_name(obj, shared_maps[i]);
+		made = bpf_object__find_map_by_name(p->objects[p->first], shared_maps[i]);
+		if (!map || !made)
+			return -EINVAL;
+		if (bpf_map__fd(made) < 0) {
+			r = bpf_map__set_autocreate(map, false);
+		} else {
+			r = bpf_map__reuse_fd(map, bpf_map__fd(made));
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static void domain_failed(struct probes *p, int domain, const char *why)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (domain_of(i) != domain)
+			continue;
+		if (p->programs[i])
+			say(&p->outcomes[i], PROBE_FAILED, "%.199s", why);
+		p->programs[i] = NULL;
+	}
+	bpf_object__close(p->objects[domain]);
+	p->objects[domain] = NULL;
+}
+
+static int load_domain(struct probes *p, const struct caps *caps, const struct probes_opts *opts,
+		       int domain, struct diag *d)
+{
+	size_t size;
+	const void *elf = domains[domain]->elf(&size);
+	struct bpf_object *obj;
+	int r;
+
+	LIBBPF_OPTS(bpf_object_open_opts, open_opts, .object_name = domains[domain]->name);
+
+	obj = bpf_object__open_mem(elf, size, &open_opts);
+	if (!obj)
+		return diag_errno(d, -errno, "cannot open the BPF object of %s",
+				  domains[domain]->name);
+	p->objects[domain] = obj;
+	choose(p, caps, domain);
+	r = probe_set_rodata(obj, ".rodata.sn_cfg", &opts->cfg, sizeof(opts->cfg), d);
+	if (r < 0)
+		return r;
+	if (domains[domain]->setup) {
+		r = domains[domain]->setup(obj, caps, d);
+		if (r < 0)
+			return r;
+	}
+	r = p->first < 0 ? shape_maps(obj, opts, cpus_max() + 1) : share_maps(p, obj);
+	if (r)
+		return diag_errno(d, r, "cannot shape the maps of %s", domains[domain]->name);
+	r = bpf_object__load(obj);
+	if (r)
+		return diag_errno(d, r, "the kernel did not load the programs of %s",
+				  domains[domain]->name);
+	if (p->first < 0)
+		p->first = domain;
+	return 0;
+}
+
+/* A ring for every cpu that is online; one that comes later has none, and its losses are counted. */
+static int make_rings(struct probes *p, struct diag *d)
+{
+	_cleanup_(freep) u32 *online = NULL;
+	int nr = cpus_online(&online), outer = probes_map(p, "sn_rings");
+	int fd;
+
+	if (nr < 0)
+		return diag_errno(d, nr, "cannot tell which cpus are online");
+	p->rings = calloc((size_t)nr, sizeof(*p->rings));
+	if (!p->rings)
+		return -ENOMEM;
+	for (int i = 0; i < nr; i++) {
+		fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "sn_ring", 0, 0, p->ring_bytes, NULL);
+		if (fd < 0)
+			return diag_errno(d, -errno, "cannot make a ring of %u KiB for cpu %u",
+					  p->ring_bytes / 1024, online[i]);
+		p->rings[p->nr_rings++] = fd;
+		if (bpf_map_update_elem(outer, &online[i], &fd, BPF_ANY))
+			return diag_errno(d, -errno, "cannot set the ring of cpu %u", online[i]);
+	}
+	return 0;
+}
+
+int probes_load(const struct caps *caps, const struct probes_opts *given, struct probes **ret,
+		struct diag *d)
+{
+	_cleanup_(probes_freep) struct probes *p = calloc(1, sizeof(*p));
+	struct probes_opts opts = *given;
+	struct diag why;
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	opts.prio_ring_bytes = opts.prio_ring_bytes ?: 2 << 20;
+	opts.cfg.task_storage = caps->task_storage.yes;
+	opts.cfg.typed_reads = caps->typed_reads.yes;
+	p->first = -1;
+	p->events = opts.cfg.events;
+	p->ring_bytes = opts.ring_bytes;
+	p->prio_ring_bytes = opts.prio_ring_bytes;
+	for (int i = 0; i < NR_DOMAINS; i++) {
+		/* proc comes first and always: names and filters hang on it */
+		if (i && !(domains[i]->events & opts.cfg.events))
+			continue;
+		why = (struct diag){};
+		r = load_domain(p, caps, &opts, i, &why);
+		if (r >= 0)
+			continue;
+		domain_failed(p, i, why.text);
+		if (i == 0)
+			return diag_err(d, r, "%s", why.text);
+	}
+	r = make_rings(p, d);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(p);
+	return 0;
+}
+
+int probes_attach(struct probes *p, struct diag *d)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (!p->programs[i])
+			continue;
+		if (probe_progs[i].need == NEED_ITER) {
+			p->outcomes[i].state = PROBE_ATTACHED; /* runs when it is asked to */
+			continue;
+		}
+		p->links[i] = bpf_program__attach(p->programs[i]);
+		if (!p->links[i]) {
+			say(&p->outcomes[i], PROBE_FAILED, "did not attach: %s", strerror(errno));
+			continue;
+		}
+		p->outcomes[i].state = PROBE_ATTACHED;
+		nr++;
+	}
+	if (!nr)
+		return diag_err(d, -ENOTSUP, "no program could be attached");
+	return 0;
+}
+
+void probes_detach(struct probes *p)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		bpf_link__destroy(p->links[i]);
+		p->links[i] = NULL;
+	}
+}
+
+void probes_free(struct probes *p)
+{
+	if (!p)
+		return;
+	probes_detach(p);
+	for (u32 i = 0; i < p->nr_rings; i++)
+		(void)close(p->rings[i]);
+	free(p->rings);
+	for (int i = 0; i < NR_DOMAINS; i++)
+		bpf_object__close(p->objects[i]);
+	free(p);
+}
+
+const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog)
+{
+	return &p->outcomes[prog];
+}
+
+bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
+{
+	*ret_why = "";
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		int domain = domain_of(i);
+		bool attached = false;
+
+		if (domain < 0 || !(domains[domain]->events >> slot & 1) ||
+		    !probe_progs[i].is_required)
+			continue;
+		for (u32 k = 0; k < SN_NR_PROGS; k++)
+			attached |= domain_of(k) == domain &&
+				    !strcmp(probe_progs[k].group, probe_progs[i].group) &&
+				    p->outcomes[k].state == PROBE_ATTACHED;
+		if (!attached) {
+			*ret_why = p->outcomes[i].why;
+			return false;
+		}
+	}
+	return true;
+}
+
+int probes_map(const struct probes *p, const char *name)
+{
+	struct bpf_map *map;
+
+	for (int i = 0; i < NR_DOMAINS; i++) {
+		map = p->objects[i] ? bpf_object__find_map_by_name(p->objects[i], name) : NULL;
+		if (map && bpf_map__fd(map) >= 0)
+			return bpf_map__fd(map);
+	}
+	return -1;
+}
+
+int probes_ring(const struct probes *p, u32 n, u32 *ret_bytes)
+{
+	*ret_bytes = p->ring_bytes;
+	return n < p->nr_rings ? p->rings[n] : -1;
+}
+
+int probes_prio_ring(const struct probes *p, u32 *ret_bytes)
+{
+	*ret_bytes = p->prio_ring_bytes;
+	return probes_map(p, "sn_prio");
+}
+
+/* ---- counters ---- */
+
+static void add_hole(struct sn_hole *to, const struct sn_hole *from)
+{
+	if (!from->nr)
+		return;
+	if (!to->nr || from->first_ns < to->first_ns)
+		to->first_ns = from->first_ns;
+	if (from->last_ns > to->last_ns)
+		to->last_ns = from->last_ns;
+	to->nr += from->nr;
+}
+
+void probes_percpu(const struct probes *p, struct sn_percpu *ret)
+{
+	int fd = probes_map(p, "sn_cpu"), nr = libbpf_num_possible_cpus();
+	size_t stride = ALIGN_UP(sizeof(struct sn_percpu), 8);
+	_cleanup_(freep) u8 *all = nr > 0 ? calloc((size_t)nr, stride) : NULL;
+	u32 zero = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!all || fd < 0 || bpf_map_lookup_elem(fd, &zero, all))
+		return;
+	for (int i = 0; i < nr; i++) {
+		const struct sn_percpu *c = (const struct sn_percpu *)(all + (size_t)i * stride);
+
+		ret->nr_ops += c->nr_ops;
+		ret->truncated += c->truncated;
+		ret->walks += c->walks;
+		for (u32 e = 0; e < SN_NR_EVENTS; e++) {
+			ret->emitted[e] += c->emitted[e];
+			ret->lost[e] += c->lost[e];
+			add_hole(&ret->holes[e], &c->holes[e]);
+		}
+		for (u32 k = 0; k < SN_NR_PROGS; k++)
+			for (u32 o = 0; o < SN_NR_OUTCOMES; o++)
+				ret->outcomes[k][o] += c->outcomes[k][o];
+	}
+}
+
+void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret)
+{
+	struct bpf_prog_info info = {};
+	u32 len = sizeof(info);
+	struct sn_percpu sum;
+
+	memset(ret, 0, sizeof(*ret));
+	probes_percpu(p, &sum);
+	for (u32 o = 0; o < SN_NR_OUTCOMES; o++) {
+		ret->by_outcome[o] = sum.outcomes[prog][o];
+		ret->runs += ret->by_outcome[o];
+	}
+	if (!p->programs[prog] || bpf_program__fd(p->programs[prog]) < 0 ||
+	    bpf_obj_get_info_by_fd(bpf_program__fd(p->programs[prog]), &info, &len))
+		return;
+	ret->has_missed = len >= offsetof(struct bpf_prog_info, recursion_misses) +
+					 sizeof(info.recursion_misses);
+	ret->missed = info.recursion_misses;
+	ret->run_ns = info.run_time_ns;
+	ret->nr_timed = info.run_cnt;
+}
+
+int probes_iterate(struct probes *p, enum sn_prog prog,
+		   int (*fn)(void *ctx, const void *data, size_t size), void *ctx, struct diag *d)
+{
+	_cleanup_(freep) char *buf = malloc(1 << 16);
+	_cleanup_(closep) int fd = -1;
+	struct bpf_link *link;
+	ssize_t n;
+	int r = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	if (!p->programs[prog])
+		return diag_err(d, -ENOTSUP, "%s", p->outcomes[prog].why);
+	link = bpf_program__attach_iter(p->programs[prog], NULL);
+	if (!link)
+		return diag_errno(d, -errno, "cannot run %s", probe_progs[prog].name);
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return diag_errno(d, -errno, "cannot run %s", probe_progs[prog].name);
+	while ((n = read(fd, buf, 1 << 16)) > 0 && !r)
+		r = fn(ctx, buf, (size_t)n);
+	if (n < 0)
+		return diag_errno(d, -errno, "cannot read from %s", probe_progs[prog].name);
+	return r;
+}

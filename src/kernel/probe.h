@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * BPF programs: which there are, which of them this kernel takes, loading them
+ * with one set of shared maps, attaching, and their counters.
+ *
+ * A domain that does not load costs that domain, not the run.
+ */
+#ifndef SONDE_KERNEL_PROBE_H
+#define SONDE_KERNEL_PROBE_H
+
+#include "base/diag.h"
+#include "bpf/shared.h"
+#include "kernel/caps.h"
+
+struct bpf_object;
+struct bpf_program;
+struct bpf_link;
+
+/* What a program asks of the kernel. */
+enum probe_need {
+	NEED_TP_BTF,  /* a tracepoint with type information */
+	NEED_TP_BTF1, /* the same with exactly so many arguments */
+	NEED_TP_BTF2,
+	NEED_TP_BTF3,
+	NEED_FENTRY, /* a function that can be hooked */
+	NEED_ITER,   /* an iterator */
+};
+
+/* A row of progs.def. */
+struct probe_prog {
+	const char *name, *group, *target, *weaker;
+	enum probe_need need;
+	bool is_required;
+};
+
+/* One for every enum sn_prog. */
+extern const struct probe_prog probe_progs[SN_NR_PROGS];
+
+/* A folder under probes/. */
+struct probe_domain {
+	const char *name; /* program names begin with it */
+	u64 events;       /* bit per event slot that it makes */
+	const void *(*elf)(size_t *ret_size);
+	/* Fills the domain's own read-only data before loading; may be NULL. */
+	int (*setup)(struct bpf_object *obj, const struct caps *caps, struct diag *d);
+};
+
+/* What became of a program. */
+enum probe_state {
+	PROBE_NOT_ASKED,  /* its domain is not wanted */
+	PROBE_NOT_NEEDED, /* an earlier alternative of its group is attached */
+	PROBE_IMPOSSIBLE, /* the kernel does not have what it needs */
+	PROBE_FAILED,     /* it did not load or attach */
+	PROBE_ATTACHED,
+};
+
+struct probe_outcome {
+	enum probe_state state;
+	char why[200]; /* for IMPOSSIBLE and FAILED */
+};
+
+/* Counters of one program, summed over cpus. */
+struct probe_counts {
+	u64 by_outcome[SN_NR_OUTCOMES];
+	u64 runs;             /* their sum */
+	u64 missed;           /* times the kernel did not run it, for it was running already */
+	bool has_missed;      /* the kernel can be asked */
+	u64 run_ns, nr_timed; /* only while the kernel measures run times, else 0 */
+};
+
+struct probes;
+
+/* Which kernel features a load decided on, and the sizes of its maps. */
+struct probes_opts {
+	struct sn_cfg cfg;
+	u32 ring_bytes;      /* of each cpu's ring: a power of two, at least a page */
+	u32 prio_ring_bytes; /* of the shared one; 0 is 2 MiB */
+	u32 max_tasks;       /* where threads' states are in a table; 0 is 16384 */
+};
+
+/*
+ * Loads what cfg.events wants; nothing is attached yet. A domain that fails is
+ * noted in its programs' outcomes. Fails itself only when nothing is left.
+ */
+int probes_load(const struct caps *caps, const struct probes_opts *opts, struct probes **ret,
+		struct diag *d);
+int probes_attach(struct probes *p, struct diag *d);
+/* Runs end; counters and rings stay readable. */
+void probes_detach(struct probes *p);
+void probes_free(struct probes *p);
+DEFINE_FREEP(struct probes, probes_free)
+
+const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog);
+/* True if every required group of programs that makes this event is attached; else says why not. */
+bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
+void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);
+/* All cpus' counters in one; holes are summed, first and last of all. */
+void probes_percpu(const struct probes *p, struct sn_percpu *ret);
+
+/* The fd of a map that all domains share or that one of them has; -1 if there is none. */
+int probes_map(const struct probes *p, const char *name);
+/* The ring of the n-th online cpu; -1 behind the last. */
+int probes_ring(const struct probes *p, u32 n, u32 *ret_bytes);
+int probes_prio_ring(const struct probes *p, u32 *ret_bytes);
+
+/* Runs the iterator program; each chunk of its output goes to fn. */
+int probes_iterate(struct probes *p, enum sn_prog prog,
+		   int (*fn)(void *ctx, const void *data, size_t size), void *ctx, struct diag *d);
+
+/* Helpers for a domain's setup(). */
+int probe_set_rodata(struct bpf_object *obj, const char *section, const void *data, size_t size,
+		     struct diag *d);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Comma-separated values, RFC 4180: quoted where needed, LF line ends, null is empty. */
+#ifndef SONDE_SINK_CSV_H
+#define SONDE_SINK_CSV_H
+
+#include "sink/sink.h"
+
+/*
+ * A sink that writes rows of one event at a time to fd, which stays the caller's.
+ * A header line comes first, and again, after an empty line, when the event changes.
+ * columns: names to write, in this order, NULL-terminated; NULL is all. A name
+ * that an event lacks is an empty value.
+ */
+int csv_open(int fd, const char *const *columns, struct sink **ret, struct diag *d);
+
+#endif

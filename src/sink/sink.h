@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What takes rows: a file format, a terminal, a database. One file an output;
+ * each walks the schema's tables and never has a function per event.
+ */
+#ifndef SONDE_SINK_SINK_H
+#define SONDE_SINK_SINK_H
+
+#include "base/diag.h"
+#include "schema/batch.h"
+
+struct sink {
+	const struct sink_ops *ops;
+};
+
+struct sink_ops {
+	const char *name; /* as --to and --format take it */
+	const char *doc;
+	/* Writes rows [from, to) of a batch. 0 or negative errno; -EPIPE: nobody reads any more. */
+	int (*rows)(struct sink *s, const struct batch *b, u32 from, u32 to, struct diag *d);
+	/* Hands everything to the system. */
+	int (*flush)(struct sink *s, struct diag *d);
+	/* Ends the output and frees the sink; takes NULL. */
+	int (*close)(struct sink *s, struct diag *d);
+};
+
+#endif
