@@ -96,6 +96,30 @@ static __always_inline struct gendisk *sn_bio_disk(struct bio *bio)
 	return BPF_CORE_READ(bio, bi_bdev, bd_disk);
 }
 
+/*
+ * The head of a page's folio. Tail pages carry a pointer to it, with bit 0 set, and
+ * from 7.1 on, in a member of another name, perhaps a mask for their own address.
+ */
+struct page___compound_info {
+	unsigned long compound_info;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct page *sn_page_head(struct page *page)
+{
+	struct page___compound_info *newer = (void *)page;
+	unsigned long info;
+
+	if (bpf_core_field_exists(newer->compound_info))
+		info = BPF_CORE_READ(newer, compound_info);
+	else
+		info = BPF_CORE_READ(page, compound_head);
+	if (!(info & 1))
+		return page;
+	if (info >> 32 == 0xffffffff) /* no page's address: a mask */
+		return (void *)((unsigned long)page & info);
+	return (void *)(info - 1);
+}
+
 /* The errno behind a blk_status_t; the kernel's own table is not exported. */
 static __always_inline int sn_errno_of_status(u8 status)
 {

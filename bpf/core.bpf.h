@@ -141,66 +141,87 @@ static __always_inline void begin_walk(struct sn_walk *w, struct dentry *dentry,
 	w->mnt = (u64)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* What the name is made of, without reading its characters. */
-static __noinline int measure(struct sn_walk *w)
+/*
+ * The loops below are small, and what they do is in functions of their own: before
+ * 6.3 the verifier wants a loop to be closed by a jump, and a compiler that moves
+ * blocks about closes a large one by falling into its head.
+ */
+static __noinline int measure_one(struct sn_walk *w)
 {
 	struct dentry *d;
 	enum step what;
 	u32 len;
 
+	if (!w)
+		return 0;
+	what = step(w);
+	if (what != STEP_NAME)
+		return what == STEP_MOUNT;
+	d = sn_cast(struct dentry, w->dentry);
+	len = sn_read(d, d_name.len);
+	w->hash = (w->hash ^ (u64)sn_read(d, d_name.hash) ^ (u64)len << 32) * 0x9e3779b97f4a7c15ull;
+	if (w->len + len + 1 >= ROOM_LARGE) {
+		w->truncated = 1;
+		return 0;
+	}
+	w->len += len + 1;
+	w->dentry = (u64)sn_read(d, d_parent);
+	return 1;
+}
+
+/* What the name is made of, without reading its characters. */
+static __always_inline void measure(struct sn_walk *w)
+{
 	w->hash = 0;
 	w->len = 0;
 	w->truncated = 0;
-	for (int i = 0; i < MAX_STEPS; i++) {
-		what = step(w);
-		if (what == STEP_ROOT)
-			return 0;
-		if (what == STEP_MOUNT)
-			continue;
-		d = sn_cast(struct dentry, w->dentry);
-		len = sn_read(d, d_name.len);
-		w->hash = (w->hash ^ (u64)sn_read(d, d_name.hash) ^ (u64)len << 32) *
-			  0x9e3779b97f4a7c15ull;
-		if (w->len + len + 1 >= ROOM_LARGE)
-			break;
-		w->len += len + 1;
-		w->dentry = (u64)sn_read(d, d_parent);
-	}
+	for (int i = 0; i < MAX_STEPS; i++)
+		if (!measure_one(w))
+			return;
 	w->truncated = 1;
-	return 0;
 }
 
-/*
- * Writes the path from its end to its front, so that it ends where the room
- * ends; a component has room behind, which the verifier asks for. w->pos is
- * where it begins. What is renamed meanwhile may be cut in front.
- */
-static __always_inline void write_path(struct sn_walk *w, char *room, u32 room_size)
+/* Writes one component before what is written already; there is room for it behind. */
+static __always_inline int write_one(struct sn_walk *w, char *room, u32 room_size)
 {
+	enum step what = step(w);
 	const unsigned char *name;
 	struct dentry *d;
-	enum step what;
 	u32 len, pos;
 
+	if (what != STEP_NAME)
+		return what == STEP_MOUNT;
+	d = sn_cast(struct dentry, w->dentry);
+	len = sn_read(d, d_name.len) & 255;
+	name = sn_read(d, d_name.name);
+	if (w->pos < len + 1)
+		return 0; /* renamed meanwhile: its front is missing */
+	pos = w->pos - len;
+	bpf_probe_read_kernel(room + (pos & (room_size - 1)), len, name);
+	pos--;
+	room[pos & (room_size - 1)] = '/';
+	w->pos = pos;
+	w->dentry = (u64)sn_read(d, d_parent);
+	return 1;
+}
+
+static __noinline int write_one_short(struct sn_walk *w, char *room)
+{
+	return w && room ? write_one(w, room, ROOM_SMALL) : 0;
+}
+
+static __noinline int write_one_long(struct sn_walk *w, char *room)
+{
+	return w && room ? write_one(w, room, ROOM_LARGE) : 0;
+}
+
+/* Writes the path from its end to its front; w->pos is where it begins. */
+static __always_inline void write_path(struct sn_walk *w, char *room, u32 room_size)
+{
 	w->pos = room_size;
-	for (int i = 0; i < MAX_STEPS; i++) {
-		what = step(w);
-		if (what == STEP_ROOT)
+	for (int i = 0; i < MAX_STEPS; i++)
+		if (!(room_size == ROOM_SMALL ? write_one_short(w, room) : write_one_long(w, room)))
 			break;
-		if (what == STEP_MOUNT)
-			continue;
-		d = sn_cast(struct dentry, w->dentry);
-		len = sn_read(d, d_name.len) & 255;
-		name = sn_read(d, d_name.name);
-		if (w->pos < len + 1)
-			break;
-		pos = w->pos - len;
-		bpf_probe_read_kernel(room + (pos & (room_size - 1)), len, name);
-		pos--;
-		room[pos & (room_size - 1)] = '/';
-		w->pos = pos;
-		w->dentry = (u64)sn_read(d, d_parent);
-	}
 	if (w->pos == room_size) {
 		room[room_size - 1] = '/';
 		w->pos = room_size - 1;

@@ -39,7 +39,8 @@ struct sn_cfg {
 	u64 events; /* bit per event slot: wanted */
 	u64 calls;  /* bit per enum sn_call: wanted; all ones is no filter */
 	u64 min_latency_ns;
-	u64 min_bytes, max_bytes;
+	u64 min_bytes, max_bytes;	 /* inclusive; all ones is no limit */
+	u64 first_sector, last_sector;	 /* of block requests */
 	u32 sample[SN_NR_EVENTS]; /* keep 1 in N; 0 and 1 keep all */
 	u32 blk_ops;              /* bit per enum sn_blk_op */
 	u32 self_pid;
@@ -51,7 +52,6 @@ struct sn_cfg {
 	u8 errors_only;
 	u8 pseudo_fs;    /* pseudo file systems, pipes, sockets and character devices too */
 	u8 task_storage; /* the kernel has task storage for tracing programs */
-	u8 typed_reads;  /* the kernel can cast pointers: no helper call per read */
 };
 
 /* Records that found no room, of one event on one cpu, not yet told by a lost record. */

@@ -86,28 +86,22 @@ struct {
 	__type(value, struct sn_task);
 } sn_tasks_hash SEC(".maps");
 
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-
 /*
  * Reads of kernel memory by pointers the verifier does not know: by a cast where
- * the kernel has one (then a load costs a load), else by the helper.
+ * the kernel has one (then a load costs a load), else by the helper. Each object
+ * is built both ways: a call of a function that the kernel lacks would not load
+ * even where it is never reached.
  */
-#define sn_cast(type, ptr)                                                             \
-	({                                                                             \
-		type *cast_ = (void *)(ptr);                                           \
-		if (sn_cfg.typed_reads)                                                \
-			cast_ = bpf_rdonly_cast(cast_, bpf_core_type_id_kernel(type)); \
-		cast_;                                                                 \
-	})
-#define sn_read(ptr, member)                                \
-	({                                                  \
-		__typeof__((ptr)->member) read_;            \
-		if (sn_cfg.typed_reads)                     \
-			read_ = (ptr)->member;              \
-		else                                        \
-			read_ = BPF_CORE_READ(ptr, member); \
-		read_;                                      \
-	})
+#if SN_TYPED_READS
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
+
+#define sn_cast(type, ptr) \
+	((type *)bpf_rdonly_cast((void *)(ptr), bpf_core_type_id_kernel(type)))
+#define sn_read(ptr, member) ((ptr)->member)
+#else
+#define sn_cast(type, ptr) ((type *)(ptr))
+#define sn_read(ptr, member) BPF_CORE_READ(ptr, member)
+#endif
 
 static __always_inline struct sn_percpu *sn_this_cpu(void)
 {

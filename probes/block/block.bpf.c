@@ -81,6 +81,8 @@ static __always_inline u32 disk_dev(struct gendisk *disk)
 
 static __always_inline bool dev_refused(u32 dev, u64 sector)
 {
+	if (sector < sn_cfg.first_sector || sector > sn_cfg.last_sector)
+		return true;
 	if (!sn_cfg.nr_devs)
 		return false;
 	for (u32 i = 0; i < SN_MAX_DEVS && i < sn_cfg.nr_devs; i++)
@@ -94,7 +96,6 @@ static __always_inline bool dev_refused(u32 dev, u64 sector)
 static __always_inline void find_file(struct submitter *by, struct bio *bio, struct sn_task *st)
 {
 	struct address_space *mapping;
-	unsigned long head;
 	struct inode *host;
 	struct page *page;
 
@@ -108,10 +109,7 @@ static __always_inline void find_file(struct submitter *by, struct bio *bio, str
 	page = BPF_CORE_READ(bio, bi_io_vec, bv_page);
 	if (!page || !BPF_CORE_READ(bio, bi_iter.bi_size))
 		return;
-	head = BPF_CORE_READ(page, compound_head);
-	if (head & 1)
-		page = (void *)(head - 1);
-	mapping = BPF_CORE_READ(page, mapping);
+	mapping = BPF_CORE_READ(sn_page_head(page), mapping);
 	if (!mapping || (unsigned long)mapping & PAGE_MAPPING_FLAGS)
 		return;
 	host = BPF_CORE_READ(mapping, host);
@@ -395,7 +393,7 @@ static __always_inline bool row_refused(u32 op, u64 bytes, u64 dur_ns, int error
 {
 	return !(sn_cfg.blk_ops >> op & 1) || dur_ns < sn_cfg.min_latency_ns ||
 	       (sn_cfg.errors_only && !error) || bytes < sn_cfg.min_bytes ||
-	       (sn_cfg.max_bytes && bytes > sn_cfg.max_bytes) || dev_refused(dev, sector);
+	       bytes > sn_cfg.max_bytes || dev_refused(dev, sector);
 }
 
 /* What a row says of who asked. */

@@ -7,7 +7,8 @@
 
 #include "kernel/domains.h"
 
-#include "block.skel.h"
+#include "block_plain.skel.h"
+#include "block_typed.skel.h"
 
 #define BIT(slot) (1ull << SN_SLOT_##slot)
 
@@ -65,6 +66,7 @@ static int setup(struct bpf_object *obj, const struct caps *caps, struct diag *d
 const struct probe_domain block_domain = {
 	.name = "block",
 	.events = BIT(block_io),
-	.elf = block_bpf__elf_bytes,
+	.elf_typed = block_typed__elf_bytes,
+	.elf_plain = block_plain__elf_bytes,
 	.setup = setup,
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "kernel/domains.h"
 
-#include "proc.skel.h"
+#include "proc_plain.skel.h"
+#include "proc_typed.skel.h"
 
 #define BIT(slot) (1ull << SN_SLOT_##slot)
 
@@ -9,5 +10,6 @@ const struct probe_domain proc_domain = {
 	.name = "proc",
 	.events = BIT(proc_fork) | BIT(proc_exec) | BIT(proc_exit) | BIT(proc_rename) |
 		  BIT(proc_cgroup) | BIT(tasks) | BIT(paths) | BIT(lost),
-	.elf = proc_bpf__elf_bytes,
+	.elf_typed = proc_typed__elf_bytes,
+	.elf_plain = proc_plain__elf_bytes,
 };

@@ -222,17 +222,15 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, st
 	bool requested_known = true;
 	struct sn_vfs_read *e;
 	s64 offset;
+	u64 done;
 
 	if (is_vectored(call)) {
 		requested_known = sum_vectors(st, sn_syscall_arg(regs, 1), requested);
 		requested = st->sum;
 	}
-	if (sn_cfg.min_bytes || sn_cfg.max_bytes) {
-		u64 done = ret > 0 ? ret : 0;
-
-		if (done < sn_cfg.min_bytes || (sn_cfg.max_bytes && done > sn_cfg.max_bytes))
-			return SN_OUT_filtered;
-	}
+	done = ret > 0 ? ret : 0;
+	if (done < sn_cfg.min_bytes || done > sn_cfg.max_bytes)
+		return SN_OUT_filtered;
 	if (sn_sampled_out(cpu, slot))
 		return SN_OUT_sampled;
 	e = sn_reserve(cpu, slot, sizeof(*e));
@@ -576,4 +574,47 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 		outcome = emit_fsync(cpu, st, regs, call, ret, now);
 	st->op = 0;
 	return sn_count_here(cpu, SN_P_vfs_exit, outcome);
+}
+
+/* The last reference to an open file goes: in the thread that had it, or in a worker. */
+SEC("?fentry/__fput")
+int BPF_PROG(vfs_release, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct sn_percpu *cpu = sn_this_cpu();
+	struct sn_vfs_release *e;
+	enum sn_outcome why;
+	struct sn_task *st;
+	u32 magic;
+	u16 mode;
+
+	if (!cpu)
+		return 0;
+	if (!sn_event_wanted(SN_SLOT_vfs_release))
+		return sn_count(SN_P_vfs_release, SN_OUT_filtered);
+	st = sn_wanted(&why);
+	if (!st)
+		return sn_count(SN_P_vfs_release, why);
+	mode = BPF_CORE_READ(inode, i_mode);
+	magic = (u32)BPF_CORE_READ(inode, i_sb, s_magic);
+	if (file_refused(mode, magic) || sn_cfg.min_latency_ns || sn_cfg.errors_only)
+		return sn_count(SN_P_vfs_release, SN_OUT_filtered);
+	if (sn_sampled_out(cpu, SN_SLOT_vfs_release))
+		return sn_count(SN_P_vfs_release, SN_OUT_sampled);
+	e = sn_reserve(cpu, SN_SLOT_vfs_release, sizeof(*e));
+	if (!e)
+		return sn_count(SN_P_vfs_release, SN_OUT_lost_ring);
+	sn_header(&e->hdr, SN_EV_vfs_release, bpf_ktime_get_ns(), st);
+	sn_set(e, ino, BPF_CORE_READ(inode, i_ino));
+	sn_set(e, dev, BPF_CORE_READ(inode, i_sb, s_dev));
+	sn_set(e, gen, BPF_CORE_READ(inode, i_generation));
+	sn_set(e, fs_magic, magic);
+	sn_set(e, file_type, mode & S_IFMT);
+	e->file_flags = BPF_CORE_READ(file, f_flags);
+	e->unlinked = BPF_CORE_READ(inode, i_nlink) == 0;
+	e->pad0 = 0;
+	e->pad1 = 0;
+	sn_submit(e);
+	sn_emitted(cpu, SN_SLOT_vfs_release);
+	return sn_count(SN_P_vfs_release, SN_OUT_emitted);
 }

@@ -3,7 +3,8 @@
 
 #include "kernel/domains.h"
 
-#include "vfs.skel.h"
+#include "vfs_plain.skel.h"
+#include "vfs_typed.skel.h"
 
 #define BIT(slot) (1ull << SN_SLOT_##slot)
 
@@ -58,10 +59,14 @@ static int setup(struct bpf_object *obj, const struct caps *caps, struct diag *d
 	return r < 0 ? r : probe_set_rodata(obj, ".rodata.sn_renames", renames, sizeof(renames), d);
 }
 
+static const struct probe_extra extras[] = { { SN_SLOT_vfs_release, "release" }, {} };
+
 const struct probe_domain vfs_domain = {
 	.name = "vfs",
 	.events = BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) |
 		  BIT(vfs_release) | BIT(vfs_fsync),
-	.elf = vfs_bpf__elf_bytes,
+	.elf_typed = vfs_typed__elf_bytes,
+	.elf_plain = vfs_plain__elf_bytes,
 	.setup = setup,
+	.extras = extras,
 };

@@ -28,6 +28,7 @@ struct capture {
 	struct rings *rings;
 	struct capture_opts opts;
 	u32 nr_rings;
+	int stats_fd; /* while it is open the kernel measures run times */
 };
 
 void capture_opts_init(struct capture_opts *opts)
@@ -35,6 +36,8 @@ void capture_opts_init(struct capture_opts *opts)
 	memset(opts, 0, sizeof(*opts));
 	opts->cfg.calls = ~0ull;
 	opts->cfg.blk_ops = ~0u;
+	opts->cfg.max_bytes = ~0ull;
+	opts->cfg.last_sector = ~0ull;
 	opts->cfg.follow = 1;
 	opts->cfg.self_pid = (u32)getpid();
 	opts->ring_bytes = DEFAULT_RING_BYTES;
@@ -146,6 +149,7 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 
 	if (!c)
 		return -ENOMEM;
+	c->stats_fd = -1;
 	c->opts = *given;
 	c->opts.ring_bytes = c->opts.ring_bytes ?: DEFAULT_RING_BYTES;
 	if (c->opts.ring_bytes < page || c->opts.ring_bytes & (c->opts.ring_bytes - 1))
@@ -293,6 +297,7 @@ void capture_free(struct capture *c)
 {
 	if (!c)
 		return;
+	closep(&c->stats_fd);
 	rings_free(c->rings);
 	probes_free(c->probes);
 	caps_done(&c->caps);
@@ -322,4 +327,14 @@ u32 capture_ring_bytes(const struct capture *c)
 u32 capture_nr_rings(const struct capture *c)
 {
 	return c->nr_rings;
+}
+
+void capture_time_programs(struct capture *c, bool on)
+{
+	if (on && c->stats_fd < 0)
+		c->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (!on) {
+		closep(&c->stats_fd);
+		c->stats_fd = -1;
+	}
 }

@@ -45,6 +45,13 @@ int capture_stop(struct capture *c, ring_fn fn, void *ctx);
 void capture_free(struct capture *c);
 DEFINE_FREEP(struct capture, capture_free)
 
+/*
+ * Has the kernel measure run times, or not: done for a moment now and then, it
+ * costs next to nothing and gives the mean time of a run. Needs CAP_SYS_ADMIN;
+ * without it nothing is measured.
+ */
+void capture_time_programs(struct capture *c, bool on);
+
 struct probes *capture_probes(struct capture *c);
 const struct caps *capture_caps(const struct capture *c);
 const struct rings_stats *capture_ring_stats(const struct capture *c);

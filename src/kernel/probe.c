@@ -186,7 +186,8 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 		       int domain, struct diag *d)
 {
 	size_t size;
-	const void *elf = domains[domain]->elf(&size);
+	const void *elf = caps->typed_reads.yes ? domains[domain]->elf_typed(&size) :
+						  domains[domain]->elf_plain(&size);
 	struct bpf_object *obj;
 	int r;
 
@@ -254,7 +255,6 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 		return -ENOMEM;
 	opts.prio_ring_bytes = opts.prio_ring_bytes ?: 2 << 20;
 	opts.cfg.task_storage = caps->task_storage.yes;
-	opts.cfg.typed_reads = caps->typed_reads.yes;
 	p->first = -1;
 	p->events = opts.cfg.events;
 	p->ring_bytes = opts.ring_bytes;
@@ -328,26 +328,59 @@ const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog 
 	return &p->outcomes[prog];
 }
 
+static int domain_of_event(u32 slot)
+{
+	for (int i = 0; i < NR_DOMAINS; i++)
+		if (domains[i]->events >> slot & 1)
+			return i;
+	return -1;
+}
+
+/* The optional group that alone makes this event, or NULL. */
+static const char *extra_group(int domain, u32 slot)
+{
+	const struct probe_extra *x = domain < 0 ? NULL : domains[domain]->extras;
+
+	for (; x && x->group; x++)
+		if (x->slot == slot)
+			return x->group;
+	return NULL;
+}
+
+static bool group_is_attached(const struct probes *p, int domain, const char *group,
+			      const char **ret_why)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (domain_of(i) != domain || strcmp(probe_progs[i].group, group))
+			continue;
+		if (p->outcomes[i].state == PROBE_ATTACHED)
+			return true;
+		*ret_why = p->outcomes[i].why;
+	}
+	return false;
+}
+
 bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
 {
-	*ret_why = "";
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		int domain = domain_of(i);
-		bool attached = false;
+	int domain = domain_of_event(slot);
+	const char *group = extra_group(domain, slot);
 
-		if (domain < 0 || !(domains[domain]->events >> slot & 1) ||
-		    !probe_progs[i].is_required)
-			continue;
-		for (u32 k = 0; k < SN_NR_PROGS; k++)
-			attached |= domain_of(k) == domain &&
-				    !strcmp(probe_progs[k].group, probe_progs[i].group) &&
-				    p->outcomes[k].state == PROBE_ATTACHED;
-		if (!attached) {
-			*ret_why = p->outcomes[i].why;
+	*ret_why = "";
+	if (domain < 0)
+		return false;
+	if (group)
+		return group_is_attached(p, domain, group, ret_why);
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		if (domain_of(i) == domain && probe_progs[i].is_required &&
+		    !group_is_attached(p, domain, probe_progs[i].group, ret_why))
 			return false;
-		}
-	}
+	*ret_why = "";
 	return true;
+}
+
+bool probes_is_extra(u32 slot)
+{
+	return extra_group(domain_of_event(slot), slot) != NULL;
 }
 
 int probes_map(const struct probes *p, const char *name)

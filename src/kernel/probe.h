@@ -36,13 +36,21 @@ struct probe_prog {
 /* One for every enum sn_prog. */
 extern const struct probe_prog probe_progs[SN_NR_PROGS];
 
+/* An event that comes from an optional group of its own. */
+struct probe_extra {
+	u32 slot;
+	const char *group; /* NULL ends the list */
+};
+
 /* A folder under probes/. */
 struct probe_domain {
 	const char *name; /* program names begin with it */
 	u64 events;       /* bit per event slot that it makes */
-	const void *(*elf)(size_t *ret_size);
+	/* The object, for kernels with bpf_rdonly_cast and for others. */
+	const void *(*elf_typed)(size_t *ret_size), *(*elf_plain)(size_t *ret_size);
 	/* Fills the domain's own read-only data before loading; may be NULL. */
 	int (*setup)(struct bpf_object *obj, const struct caps *caps, struct diag *d);
+	const struct probe_extra *extras; /* NULL: all events come from the required groups */
 };
 
 /* What became of a program. */
@@ -91,8 +99,10 @@ void probes_free(struct probes *p);
 DEFINE_FREEP(struct probes, probes_free)
 
 const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog);
-/* True if every required group of programs that makes this event is attached; else says why not. */
+/* True if all groups of programs that make this event are attached; else says why not. */
 bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
+/* True if the event comes from an optional group: the domain is whole without it. */
+bool probes_is_extra(u32 slot);
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);
 /* All cpus' counters in one; holes are summed, first and last of all. */
 void probes_percpu(const struct probes *p, struct sn_percpu *ret);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/json.h"
+#include "cmd/feed.h"
+#include "cmd/manifest_text.h"
+#include "cmd/select.h"
+
+/* What the answers mean to whoever asks why a stream is weak. */
+static const struct {
+	const char *name, *without;
+	size_t off;
+} questions[] = {
+	{ "programs on tracepoints", "nothing can be recorded", offsetof(struct caps, tp_btf) },
+	{ "task storage", "threads are kept in a table of fixed size", offsetof(struct caps, task_storage) },
+	{ "typed reads", "each read of kernel memory costs a helper call", offsetof(struct caps, typed_reads) },
+	{ "function hooks (fentry)",
+	  "file operations are seen at system calls only: not those of kernel threads, "
+	  "and no vfs_release",
+	  offsetof(struct caps, fentry) },
+	{ "kprobes", "not used by the streams of this version", offsetof(struct caps, kprobes) },
+	{ "tracefs", "not needed", offsetof(struct caps, tracefs) },
+};
+
+static const struct caps_answer *answer_of(const struct caps *caps, size_t i)
+{
+	return (const struct caps_answer *)((const char *)caps + questions[i].off);
+}
+
+static void put_string(struct buf *b, const char *s)
+{
+	json_put_string(b, s, strlen(s));
+}
+
+static void say_caps(struct buf *b, const struct caps *caps)
+{
+	struct utsname u = {};
+	char id[17];
+
+	(void)uname(&u);
+	machine_id(id);
+	buf_printf(b, "kernel %s, %s, machine %s\n\n", u.release, u.machine, id[0] ? id : "without id");
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		const struct caps_answer *a = answer_of(caps, i);
+
+		buf_printf(b, "  %-24s %s\n", questions[i].name, a->yes ? "yes" : "no");
+		if (!a->yes)
+			buf_printf(b, "  %-24s %s: %s\n", "", a->why, questions[i].without);
+	}
+	buf_putc(b, '\n');
+}
+
+static const char *const state_words[] = {
+	[PROBE_NOT_ASKED] = "not asked for",
+	[PROBE_NOT_NEEDED] = "not needed: an alternative before it is attached",
+	[PROBE_IMPOSSIBLE] = "impossible",
+	[PROBE_FAILED] = "failed",
+	[PROBE_ATTACHED] = "attached",
+};
+
+static void say_streams(struct buf *b, const struct probes *p)
+{
+	const char *why;
+
+	buf_puts(b, "streams\n");
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
+		const struct sn_event *ev = schema_event(slot);
+
+		if (schema_is_core(ev))
+			continue;
+		if (probes_sees(p, slot, &why))
+			buf_printf(b, "  %-14s yes\n", ev->name);
+		else
+			buf_printf(b, "  %-14s no: %s\n", ev->name, why);
+	}
+	buf_puts(b, "\nprograms\n");
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		const struct probe_outcome *o = probes_outcome(p, i);
+
+		buf_printf(b, "  %-18s %-22s %s%s%s\n", probe_progs[i].name, probe_progs[i].target,
+			   state_words[o->state], o->why[0] ? ": " : "", o->why);
+		if (o->state == PROBE_ATTACHED && probe_progs[i].weaker[0])
+			buf_printf(b, "  %-18s weaker: %s\n", "", probe_progs[i].weaker);
+	}
+}
+
+static void json_answers(struct buf *b, const struct caps *caps)
+{
+	buf_puts(b, "{\"kernel\":");
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		const struct caps_answer *a = answer_of(caps, i);
+
+		buf_putc(b, i ? ',' : '{');
+		put_string(b, questions[i].name);
+		buf_printf(b, ":{\"yes\":%s,\"why\":", a->yes ? "true" : "false");
+		put_string(b, a->why);
+		buf_putc(b, '}');
+	}
+	buf_puts(b, "},\"streams\":{");
+}
+
+static void json_probes(struct buf *b, const struct probes *p)
+{
+	const char *why, *comma = "";
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
+		bool seen;
+
+		if (schema_is_core(schema_event(slot)))
+			continue;
+		seen = probes_sees(p, slot, &why);
+		buf_puts(b, comma);
+		put_string(b, schema_event(slot)->name);
+		buf_printf(b, ":{\"seen\":%s,\"why\":", seen ? "true" : "false");
+		put_string(b, why);
+		buf_putc(b, '}');
+		comma = ",";
+	}
+	buf_puts(b, "},\"programs\":{");
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		const struct probe_outcome *o = probes_outcome(p, i);
+
+		buf_puts(b, i ? "," : "");
+		put_string(b, probe_progs[i].name);
+		buf_printf(b, ":{\"group\":\"%s\",\"attached\":%s,\"needed\":%s,\"why\":",
+			   probe_progs[i].group, o->state == PROBE_ATTACHED ? "true" : "false",
+			   o->state == PROBE_NOT_NEEDED ? "false" : "true");
+		put_string(b, o->why);
+		buf_putc(b, '}');
+	}
+	buf_puts(b, "}}\n");
+}
+
+static int ignore_record(void *ctx, const struct sn_hdr *rec, size_t size)
+{
+	(void)ctx;
+	(void)rec;
+	(void)size;
+	return 0;
+}
+
+/* Attaches everything for an instant: what a recording would do. */
+static int cmd_doctor(const struct doctor_opts *o)
+{
+	_cleanup_(capture_freep) struct capture *capture = NULL;
+	struct capture_opts opts;
+	struct diag d = {};
+	struct buf text = {};
+	struct feed unused;
+	int r;
+
+	feed_init(&unused); /* keeps libbpf quiet */
+	capture_opts_init(&opts);
+	opts.cfg.events = select_all();
+	opts.ring_bytes = 64 << 10;
+	r = capture_open(&opts, &capture, &d);
+	r = r < 0 ? r : capture_start(capture, ignore_record, NULL, &d);
+	if (r < 0)
+		return cmd_fail("doctor", r, &d);
+	if (o->json) {
+		json_answers(&text, capture_caps(capture));
+		json_probes(&text, capture_probes(capture));
+	} else {
+		say_caps(&text, capture_caps(capture));
+		say_streams(&text, capture_probes(capture));
+	}
+	r = cmd_print("doctor", &text);
+	buf_done(&text);
+	return r;
+}
+CMD_RUN(doctor)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The text of a trace's manifest.json, from a recording in progress or just ended. */
+#ifndef SONDE_CMD_MANIFEST_TEXT_H
+#define SONDE_CMD_MANIFEST_TEXT_H
+
+#include "cmd/feed.h"
+#include "trace/writer.h"
+
+struct manifest_facts {
+	struct feed *feed;
+	const struct trace_writer *writer;
+	const struct record_opts *opts;
+	char *const *command; /* how sonde was called, NULL-terminated */
+	bool is_complete;
+};
+
+void manifest_text(struct buf *b, const struct manifest_facts *f);
+
+/* The first 16 hex digits of SHA-256 of /etc/machine-id, upper case; "" if there is none. */
+void machine_id(char ret[17]);
+
+#endif
