@@ -107,7 +107,8 @@ static __noinline int sn_tell_hole(u32 slot)
 
 /* What a step up from a file to the root came to. */
 enum step {
-	STEP_NAME,  /* w->dentry is a component to name; it is left by step_over() */
+	STEP_NAME,  /* w->dentry is a component to name */
+	STEP_ALONE, /* it is one, and has nothing above: a file without directory, as memfds are */
 	STEP_MOUNT, /* went from the root of a mount to its mount point */
 	STEP_ROOT,  /* there is nothing above */
 };
@@ -123,9 +124,8 @@ static __always_inline enum step step(struct sn_walk *w)
 	struct dentry *dentry = sn_cast(struct dentry, w->dentry);
 	u64 above;
 
-	if (w->dentry != (u64)sn_read(mnt, mnt.mnt_root) &&
-	    w->dentry != (u64)sn_read(dentry, d_parent))
-		return STEP_NAME;
+	if (w->dentry != (u64)sn_read(mnt, mnt.mnt_root))
+		return w->dentry != (u64)sn_read(dentry, d_parent) ? STEP_NAME : STEP_ALONE;
 	above = (u64)sn_read(mnt, mnt_parent);
 	if (above == w->mnt || !above)
 		return STEP_ROOT;
@@ -155,7 +155,7 @@ static __noinline int measure_one(struct sn_walk *w)
 	if (!w)
 		return 0;
 	what = step(w);
-	if (what != STEP_NAME)
+	if (what != STEP_NAME && what != STEP_ALONE)
 		return what == STEP_MOUNT;
 	d = sn_cast(struct dentry, w->dentry);
 	len = sn_read(d, d_name.len);
@@ -166,7 +166,7 @@ static __noinline int measure_one(struct sn_walk *w)
 	}
 	w->len += len + 1;
 	w->dentry = (u64)sn_read(d, d_parent);
-	return 1;
+	return what == STEP_NAME;
 }
 
 /* What the name is made of, without reading its characters. */
@@ -189,7 +189,7 @@ static __always_inline int write_one(struct sn_walk *w, char *room, u32 room_siz
 	struct dentry *d;
 	u32 len, pos;
 
-	if (what != STEP_NAME)
+	if (what != STEP_NAME && what != STEP_ALONE)
 		return what == STEP_MOUNT;
 	d = sn_cast(struct dentry, w->dentry);
 	len = sn_read(d, d_name.len) & 255;
@@ -198,6 +198,10 @@ static __always_inline int write_one(struct sn_walk *w, char *room, u32 room_siz
 		return 0; /* renamed meanwhile: its front is missing */
 	pos = w->pos - len;
 	bpf_probe_read_kernel(room + (pos & (room_size - 1)), len, name);
+	if (what == STEP_ALONE) {
+		w->pos = pos;
+		return 0;
+	}
 	pos--;
 	room[pos & (room_size - 1)] = '/';
 	w->pos = pos;
@@ -235,7 +239,7 @@ static __always_inline void fill_paths(struct sn_paths *rec, struct dentry *dent
 	struct inode *inode = sn_cast(struct inode, sn_read(d, d_inode));
 	struct super_block *sb = sn_cast(struct super_block, sn_read(inode, i_sb));
 
-	sn_header(&rec->hdr, SN_EV_paths, bpf_ktime_get_ns(), NULL);
+	sn_header(&rec->hdr, SN_EV_paths, w->ts, NULL);
 	rec->ino = sn_read(inode, i_ino);
 	rec->gen = sn_read(inode, i_generation);
 	rec->dev = sn_read(sb, s_dev);

@@ -21,6 +21,7 @@
 struct sn_walk {
 	u64 dentry, mnt;
 	u64 hash; /* over the names' own hashes */
+	u64 ts;   /* of the record: not after the row that it names, which may be finished */
 	u32 len;  /* of the path, in bytes */
 	u32 pos;
 	u32 truncated;
@@ -30,17 +31,22 @@ struct sn_walk {
 /* A thread's state. One operation is in flight per thread at most. */
 struct sn_task {
 	u64 start_ns; /* of the operation in flight */
-	u64 op;       /* its id; 0 when none is in flight */
+	u64 op;	      /* its id; 0 when none is in flight */
 	u64 cgroup;
-	u64 ino; /* of its file */
+	u64 file, inode; /* its file, or the one met last */
+	u64 ino;
 	s64 pos; /* where the file stood */
-	u64 file;
 	u32 dev, gen;
 	u32 file_flags, fs_magic;
-	u16 mode; /* i_mode of its file; 0 when there is no file */
-	u8 state; /* enum sn_op_state */
+	u64 met_epoch; /* sn_name_epoch when the inode was met */
+	u16 mode;      /* i_mode */
+	u8 state;      /* enum sn_op_state */
+	u8 has_file;   /* the operation has one */
 	u8 unlinked;
+	u8 refused; /* rows are not wanted for this inode */
+	u8 unused[2];
 	u32 wanted;   /* enum sn_filter_bits that said yes */
+	u32 unused2;
 	u64 named[4]; /* inodes whose names were told lately, see sn_name_is_new() */
 	u64 sum;      /* bytes of an operation's vectors, while they are added up */
 	struct sn_walk walk;
@@ -238,6 +244,14 @@ static __always_inline void sn_submit(void *rec)
 static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
 {
 	__sync_fetch_and_add(&cpu->emitted[slot], 1);
+	if (cpu->holes[slot].nr)
+		sn_tell_hole(slot);
+}
+
+/* The same where only threads run, preemption off. */
+static __always_inline void sn_emitted_here(struct sn_percpu *cpu, u32 slot)
+{
+	cpu->emitted[slot]++;
 	if (cpu->holes[slot].nr)
 		sn_tell_hole(slot);
 }

@@ -8,7 +8,7 @@
 #include "compat.bpf.h"
 #include "sonde.bpf.h"
 
-/* System call number -> enum sn_call, 0 for those that are none of ours. */
+/* System call number -> enum sn_call; 0 for those that no row is wanted of. */
 const volatile u8 sn_calls_of[SN_MAX_SYSCALLS] SEC(".rodata.sn_calls") = {};
 
 /* The same numbers for calls that change names. */
@@ -94,29 +94,57 @@ static __always_inline struct file *file_of_fd(s32 fd)
 	return file ? sn_cast(struct file, file) : NULL;
 }
 
-/* Notes the file in the thread's state, tells its name. False: a row is not wanted for it. */
-static __always_inline bool note_file(struct sn_task *st, struct file *file)
+/*
+ * What an inode is, once it is another than last time: its kind, whether rows are
+ * wanted for it, its name. False: they are not.
+ */
+static __noinline int meet_inode(struct sn_task *st, struct file *file, struct inode *inode,
+				 struct super_block *sb, u64 now)
+{
+	u64 key;
+
+	if (!st)
+		return 0;
+	st->mode = sn_read(inode, i_mode);
+	st->fs_magic = (u32)sn_read(sb, s_magic);
+	st->refused = file_refused(st->mode, st->fs_magic);
+	if (st->refused || is_pseudo_fs(st->fs_magic))
+		return !st->refused;
+	key = sn_name_key(st->ino, st->dev, st->gen);
+	if (!sn_name_is_new(st, key))
+		return 1;
+	st->walk.ts = now ?: bpf_ktime_get_ns();
+	sn_tell_name(&st->walk, sn_read(file, f_path.dentry), sn_read(file, f_path.mnt), key);
+	return 1;
+}
+
+/*
+ * Notes the file in the thread's state. False: a row is not wanted for it. What
+ * follows from the inode is kept from the last operation while it is the same one:
+ * same place in memory, number, generation and device. now is that of a row that is
+ * finished already, else 0.
+ */
+static __always_inline bool note_file(struct sn_task *st, struct file *file, u64 now)
 {
 	struct inode *inode = sn_cast(struct inode, sn_read(file, f_inode));
 	struct super_block *sb = sn_cast(struct super_block, sn_read(inode, i_sb));
-	u64 key;
+	u64 ino = sn_read(inode, i_ino);
+	u32 gen = sn_read(inode, i_generation), dev = sn_read(sb, s_dev);
 
-	st->mode = sn_read(inode, i_mode);
-	st->fs_magic = (u32)sn_read(sb, s_magic);
-	if (file_refused(st->mode, st->fs_magic))
-		return false;
-	st->ino = sn_read(inode, i_ino);
-	st->dev = sn_read(sb, s_dev);
-	st->gen = sn_read(inode, i_generation);
-	st->unlinked = sn_read(inode, i_nlink) == 0;
+	st->file = (u64)file;
 	st->file_flags = sn_read(file, f_flags);
 	st->pos = sn_read(file, f_pos);
-	st->file = (u64)file;
-	key = sn_name_key(st->ino, st->dev, st->gen);
-	if (!is_pseudo_fs(st->fs_magic) && sn_name_is_new(st, key))
-		sn_tell_name(&st->walk, sn_read(file, f_path.dentry), sn_read(file, f_path.mnt),
-			     key);
-	return true;
+	st->unlinked = sn_read(inode, i_nlink) == 0;
+	st->has_file = 1;
+	if (st->inode == (u64)inode && st->ino == ino && st->gen == gen && st->dev == dev &&
+	    st->met_epoch == sn_name_epoch)
+		return !st->refused;
+	st->inode = (u64)inode;
+	st->ino = ino;
+	st->gen = gen;
+	st->dev = dev;
+	st->met_epoch = sn_name_epoch;
+	return meet_inode(st, file, inode, sb, now);
 }
 
 static __always_inline bool takes_fd(u32 call)
@@ -144,13 +172,11 @@ int BPF_PROG(vfs_enter, struct pt_regs *regs, long nr)
 	if (!st)
 		return sn_count_here(cpu, SN_P_vfs_enter, why);
 
-	st->mode = 0;
+	st->has_file = 0;
 	st->state = SN_OP_FILTERED;
-	if (!sn_event_wanted(slot_of(call)) || !(sn_cfg.calls >> call & 1))
-		return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_filtered);
 	if (takes_fd(call)) {
 		file = file_of_fd((s32)sn_syscall_arg(regs, 0));
-		if (file && !note_file(st, file))
+		if (file && !note_file(st, file, 0))
 			return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_filtered);
 	}
 	st->state = SN_OP_STORED;
@@ -202,7 +228,7 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 		if (*ret_offset != -1 || (call != SN_CALL_preadv2 && call != SN_CALL_pwritev2))
 			return true;
 	}
-	if (!st->mode || ((st->mode & S_IFMT) != S_IFREG && (st->mode & S_IFMT) != S_IFBLK))
+	if (!st->has_file || ((st->mode & S_IFMT) != S_IFREG && (st->mode & S_IFMT) != S_IFBLK))
 		return false;
 	now = sn_read(file, f_pos);
 	if (st->file_flags & O_APPEND && call >= SN_CALL_write) {
@@ -213,6 +239,12 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 	return now == st->pos + done;
 }
 
+/* What an event says of its file is known or unknown together. */
+#define FILE_BITS(ev)                                                                    \
+	(SN_VALID_BIT(struct ev, ino) | SN_VALID_BIT(struct ev, dev) |                   \
+	 SN_VALID_BIT(struct ev, gen) | SN_VALID_BIT(struct ev, fs_magic) |              \
+	 SN_VALID_BIT(struct ev, file_type))
+
 /* Members that rows of reads and writes have alike; the structs are equal. */
 static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, struct pt_regs *regs,
 				   u32 call, s64 ret, u64 now)
@@ -222,6 +254,7 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, st
 	bool requested_known = true;
 	struct sn_vfs_read *e;
 	s64 offset;
+	u32 valid;
 	u64 done;
 
 	if (is_vectored(call)) {
@@ -238,37 +271,37 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, st
 		return SN_OUT_lost_ring;
 
 	sn_header(&e->hdr, slot == SN_SLOT_vfs_read ? SN_EV_vfs_read : SN_EV_vfs_write, now, st);
+	valid = SN_VALID_BIT(struct sn_vfs_read, fd);
 	e->dur_ns = now - st->start_ns;
 	e->requested_bytes = requested;
 	if (requested_known)
-		e->hdr.valid |= SN_VALID_BIT(struct sn_vfs_read, requested_bytes);
+		valid |= SN_VALID_BIT(struct sn_vfs_read, requested_bytes);
 	e->ret = ret;
-	sn_set(e, fd, (s32)sn_syscall_arg(regs, 0));
-	e->offset = 0;
+	e->fd = (s32)sn_syscall_arg(regs, 0);
+	offset = 0;
 	if (find_offset(st, regs, call, ret, &offset))
-		sn_set(e, offset, offset);
+		valid |= SN_VALID_BIT(struct sn_vfs_read, offset);
+	e->offset = offset;
 	e->ino = st->ino;
 	e->dev = st->dev;
 	e->gen = st->gen;
 	e->file_flags = st->file_flags;
 	e->fs_magic = st->fs_magic;
 	e->file_type = st->mode & S_IFMT;
-	if (st->mode)
-		e->hdr.valid |= SN_VALID_BIT(struct sn_vfs_read, ino) |
-				SN_VALID_BIT(struct sn_vfs_read, dev) |
-				SN_VALID_BIT(struct sn_vfs_read, gen) |
-				SN_VALID_BIT(struct sn_vfs_read, file_flags) |
-				SN_VALID_BIT(struct sn_vfs_read, fs_magic) |
-				SN_VALID_BIT(struct sn_vfs_read, file_type);
+	if (st->has_file)
+		valid |= FILE_BITS(sn_vfs_read) | SN_VALID_BIT(struct sn_vfs_read, file_flags);
 	e->rwf = 0;
-	if (call == SN_CALL_preadv2 || call == SN_CALL_pwritev2)
-		sn_set(e, rwf, (u32)sn_syscall_arg(regs, 5));
+	if (call == SN_CALL_preadv2 || call == SN_CALL_pwritev2) {
+		e->rwf = (u32)sn_syscall_arg(regs, 5);
+		valid |= SN_VALID_BIT(struct sn_vfs_read, rwf);
+	}
 	e->call = (u16)call;
 	e->origin = SN_ORIGIN_user;
-	e->unlinked = st->mode && st->unlinked;
+	e->unlinked = st->has_file & st->unlinked;
 	e->pad0 = 0;
+	e->hdr.valid = valid;
 	sn_submit(e);
-	sn_emitted(cpu, slot);
+	sn_emitted_here(cpu, slot);
 	return SN_OUT_emitted;
 }
 
@@ -291,17 +324,13 @@ static __always_inline int emit_close(struct sn_percpu *cpu, struct sn_task *st,
 	e->fd = (s32)sn_syscall_arg(regs, 0);
 	e->fs_magic = st->fs_magic;
 	e->file_type = st->mode & S_IFMT;
-	if (st->mode)
-		e->hdr.valid |= SN_VALID_BIT(struct sn_vfs_close, ino) |
-				SN_VALID_BIT(struct sn_vfs_close, dev) |
-				SN_VALID_BIT(struct sn_vfs_close, gen) |
-				SN_VALID_BIT(struct sn_vfs_close, fs_magic) |
-				SN_VALID_BIT(struct sn_vfs_close, file_type);
-	e->unlinked = st->mode && st->unlinked;
+	if (st->has_file)
+		e->hdr.valid |= FILE_BITS(sn_vfs_close);
+	e->unlinked = st->has_file & st->unlinked;
 	e->pad0 = 0;
 	e->pad1 = 0;
 	sn_submit(e);
-	sn_emitted(cpu, SN_SLOT_vfs_close);
+	sn_emitted_here(cpu, SN_SLOT_vfs_close);
 	return SN_OUT_emitted;
 }
 
@@ -334,19 +363,15 @@ static __always_inline int emit_fsync(struct sn_percpu *cpu, struct sn_task *st,
 	e->gen = st->gen;
 	e->fs_magic = st->fs_magic;
 	e->file_type = st->mode & S_IFMT;
-	if (st->mode)
-		e->hdr.valid |= SN_VALID_BIT(struct sn_vfs_fsync, ino) |
-				SN_VALID_BIT(struct sn_vfs_fsync, dev) |
-				SN_VALID_BIT(struct sn_vfs_fsync, gen) |
-				SN_VALID_BIT(struct sn_vfs_fsync, fs_magic) |
-				SN_VALID_BIT(struct sn_vfs_fsync, file_type);
+	if (st->has_file)
+		e->hdr.valid |= FILE_BITS(sn_vfs_fsync);
 	e->call = (u16)call;
 	e->origin = SN_ORIGIN_user;
-	e->unlinked = st->mode && st->unlinked;
+	e->unlinked = st->has_file & st->unlinked;
 	e->pad0 = 0;
 	e->pad1 = 0;
 	sn_submit(e);
-	sn_emitted(cpu, SN_SLOT_vfs_fsync);
+	sn_emitted_here(cpu, SN_SLOT_vfs_fsync);
 	return SN_OUT_emitted;
 }
 
@@ -416,12 +441,8 @@ static __always_inline void fill_open(struct sn_vfs_open *e, struct sn_task *st,
 	e->gen = st->gen;
 	e->fs_magic = st->fs_magic;
 	e->file_type = st->mode & S_IFMT;
-	if (st->mode)
-		e->hdr.valid |= SN_VALID_BIT(struct sn_vfs_open, ino) |
-				SN_VALID_BIT(struct sn_vfs_open, dev) |
-				SN_VALID_BIT(struct sn_vfs_open, gen) |
-				SN_VALID_BIT(struct sn_vfs_open, fs_magic) |
-				SN_VALID_BIT(struct sn_vfs_open, file_type);
+	if (st->has_file)
+		e->hdr.valid |= FILE_BITS(sn_vfs_open);
 	e->dir_ino = 0;
 	e->dir_dev = 0;
 	e->dir_gen = 0;
@@ -457,8 +478,10 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 	sn_set(e, dir_gen, sn_read(inode, i_generation));
 	sn_set(e, dir_dev, sn_read(sb, s_dev));
 	key = sn_name_key(e->dir_ino, e->dir_dev, e->dir_gen);
-	if (sn_name_is_new(st, key))
-		sn_tell_name(&st->walk, dentry, mnt, key);
+	if (!sn_name_is_new(st, key))
+		return;
+	st->walk.ts = e->hdr.ts;
+	sn_tell_name(&st->walk, dentry, mnt, key);
 }
 
 /* A failed open, with the name behind it. 0: the name did not fit into the room. */
@@ -484,7 +507,7 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 				note_dir(e, st, a->dirfd);                                      \
 		}                                                                               \
 		sn_submit(e);                                                                   \
-		sn_emitted(cpu, SN_SLOT_vfs_open);                                              \
+		sn_emitted_here(cpu, SN_SLOT_vfs_open);                                              \
 		return SN_OUT_emitted;                                                          \
 	} while (0)
 
@@ -509,7 +532,7 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 
 	if (ret >= 0) {
 		file = file_of_fd((s32)ret);
-		if (file && !note_file(st, file))
+		if (file && !note_file(st, file, now))
 			return SN_OUT_filtered;
 	}
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_open))
@@ -522,7 +545,7 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 		return SN_OUT_lost_ring;
 	fill_open(e, st, &a, call, ret, now);
 	sn_submit(e);
-	sn_emitted(cpu, SN_SLOT_vfs_open);
+	sn_emitted_here(cpu, SN_SLOT_vfs_open);
 	return SN_OUT_emitted;
 }
 
@@ -548,7 +571,7 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_here(cpu, SN_P_vfs_exit, SN_OUT_ignored);
 	call = sn_calls_of[nr];
-	if (!call || sn_is_compat()) {
+	if (!call) {
 		watch_renames(nr, ret);
 		return sn_count_here(cpu, SN_P_vfs_exit, SN_OUT_ignored);
 	}
@@ -559,7 +582,9 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 	st->state = SN_OP_NONE;
 	if (state != SN_OP_STORED)
 		return sn_count_here(cpu, SN_P_vfs_exit,
-				     state == SN_OP_FILTERED ? SN_OUT_filtered : SN_OUT_unmatched);
+				     state == SN_OP_FILTERED ? SN_OUT_filtered :
+				     sn_is_compat()	      ? SN_OUT_ignored :
+								SN_OUT_unmatched);
 
 	now = bpf_ktime_get_ns();
 	if (now - st->start_ns < sn_cfg.min_latency_ns || (sn_cfg.errors_only && ret >= 0))

@@ -8,10 +8,29 @@
 
 #define BIT(slot) (1ull << SN_SLOT_##slot)
 
-/* System calls of this architecture; arm64 never had the oldest ones. */
-static void number_calls(u8 call_of[SN_MAX_SYSCALLS])
+/* The event that rows of a call are. */
+static u32 slot_of(u32 call)
 {
-#define CALL(name) call_of[SYS_##name] = SN_CALL_##name
+	if (call <= SN_CALL_preadv2)
+		return SN_SLOT_vfs_read;
+	if (call <= SN_CALL_pwritev2)
+		return SN_SLOT_vfs_write;
+	if (call <= SN_CALL_open_by_handle_at)
+		return SN_SLOT_vfs_open;
+	return call == SN_CALL_close ? SN_SLOT_vfs_close : SN_SLOT_vfs_fsync;
+}
+
+/*
+ * System calls of this architecture that rows are wanted of; arm64 never had the
+ * oldest ones.
+ */
+static void number_calls(u8 call_of[SN_MAX_SYSCALLS], const struct sn_cfg *cfg)
+{
+#define CALL(name)                                                                          \
+	call_of[SYS_##name] = cfg->events >> slot_of(SN_CALL_##name) & 1 &&                 \
+					      cfg->calls >> SN_CALL_##name & 1 ?            \
+				      SN_CALL_##name :                                      \
+				      0
 	CALL(read);
 	CALL(pread64);
 	CALL(readv);
@@ -38,7 +57,8 @@ static void number_calls(u8 call_of[SN_MAX_SYSCALLS])
 #undef CALL
 }
 
-static int setup(struct bpf_object *obj, const struct caps *caps, struct diag *d)
+static int setup(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
+		 struct diag *d)
 {
 	u8 call_of[SN_MAX_SYSCALLS] = {};
 	/* 0 is read(2), or on arm64 io_setup(2): a successful 0 there only means one look too many. */
@@ -54,7 +74,7 @@ static int setup(struct bpf_object *obj, const struct caps *caps, struct diag *d
 	};
 	int r;
 
-	number_calls(call_of);
+	number_calls(call_of, cfg);
 	r = probe_set_rodata(obj, ".rodata.sn_calls", call_of, sizeof(call_of), d);
 	return r < 0 ? r : probe_set_rodata(obj, ".rodata.sn_renames", renames, sizeof(renames), d);
 }

@@ -203,7 +203,7 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 	if (r < 0)
 		return r;
 	if (domains[domain]->setup) {
-		r = domains[domain]->setup(obj, caps, d);
+		r = domains[domain]->setup(obj, caps, &opts->cfg, d);
 		if (r < 0)
 			return r;
 	}

@@ -49,7 +49,8 @@ struct probe_domain {
 	/* The object, for kernels with bpf_rdonly_cast and for others. */
 	const void *(*elf_typed)(size_t *ret_size), *(*elf_plain)(size_t *ret_size);
 	/* Fills the domain's own read-only data before loading; may be NULL. */
-	int (*setup)(struct bpf_object *obj, const struct caps *caps, struct diag *d);
+	int (*setup)(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
+		     struct diag *d);
 	const struct probe_extra *extras; /* NULL: all events come from the required groups */
 };
 

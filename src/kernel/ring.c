@@ -193,7 +193,7 @@ s64 rings_drain(struct rings *r, u64 window_ns, ring_fn fn, void *ctx)
 	r->stats.max_fill_bytes = MAX(r->stats.max_fill_bytes, max_fill);
 
 	while (!err && (ring = oldest(r, &next_ts)) && ring->head->ts <= until) {
-		/* stay with this ring as long as it is the oldest */
+		/* stay with this ring as long as it is the oldest; of equals the first added is */
 		do {
 			if (ring->head->ts < r->last_ts)
 				r->stats.late++;
@@ -202,7 +202,7 @@ s64 rings_drain(struct rings *r, u64 window_ns, ring_fn fn, void *ctx)
 			err = fn(ctx, ring->head, ring->head_size);
 			nr++;
 			advance(r, ring);
-		} while (!err && ring->head && ring->head->ts <= next_ts &&
+		} while (!err && ring->head && ring->head->ts < next_ts &&
 			 ring->head->ts <= until);
 	}
 	for (u32 i = 0; i < r->nr; i++)

@@ -25,7 +25,7 @@ struct rings_stats {
 };
 
 int rings_new(struct rings **ret);
-/* Maps a ring buffer; fd stays the caller's. */
+/* Maps a ring buffer; fd stays the caller's. Of records of one instant those of the ring added first come first. */
 int rings_add(struct rings *r, int fd, u32 bytes, struct diag *d);
 void rings_free(struct rings *r);
 DEFINE_FREEP(struct rings, rings_free)
