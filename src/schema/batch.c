@@ -53,6 +53,9 @@ static int grow_strings(struct strings *s)
 	if (!ends)
 		return -ENOMEM;
 	s->ends = ends;
+	/* So that strings_get() never returns NULL, not of the empty string either. */
+	if (!buf_room(&s->bytes, 1))
+		return -ENOMEM;
 	s->cap = size / 2;
 	table = calloc(size, sizeof(*table));
 	if (!table)
@@ -90,6 +93,81 @@ int strings_add(struct strings *s, const char *p, size_t len)
 	return (int)s->nr - 1;
 }
 
+/* How a column's values are put; a fixed number of steps for each, without looking at its type. */
+enum put_how {
+	PUT_GENERIC,
+	PUT_1, /* the field as it is, by its width */
+	PUT_2,
+	PUT_4,
+	PUT_8,
+	PUT_OPT_1, /* the same of an optional field */
+	PUT_OPT_2,
+	PUT_OPT_4,
+	PUT_OPT_8,
+	PUT_STRING, /* a derived string */
+};
+
+static enum put_how put_how(const struct sn_column *c)
+{
+	enum put_how how = c->width == 8 ? PUT_8 : c->width == 4 ? PUT_4 : (enum put_how)c->width;
+
+	if (c->source == SN_FROM_DERIVED && c->rep == SN_STRING)
+		return PUT_STRING;
+	if ((c->source != SN_FROM_HDR && c->source != SN_FROM_FIELD) || c->width != c->field_width)
+		return PUT_GENERIC;
+	if (!c->nullable)
+		return how;
+	return c->valid_bit ? how + (PUT_OPT_1 - PUT_1) : PUT_GENERIC;
+}
+
+/* Derived strings put lately, to find their indices without hashing; they may be freed since. */
+enum { NR_RECENT = 32 };
+struct column_name {
+	const struct istr *name;
+	u32 serial;
+	u32 index;
+};
+
+static struct column_name *recent(const struct column *c, const struct istr *name)
+{
+	return &c->recent[hash_u64((uintptr_t)name >> 4) % NR_RECENT];
+}
+
+/* The place of the next array of n bytes in a batch's memory, of which *size are in use. */
+static size_t place(size_t *size, size_t n, u32 *nr_arrays)
+{
+	size_t at = ALIGN_UP(*size, 64u);
+
+	/*
+	 * A row touches every array. Where large ones began at the same place of their
+	 * pages they would drive each other out of the first-level cache.
+	 */
+	if (n >= 4096)
+		at = ALIGN_UP(at, 4096u) + *nr_arrays * 5 % 64 * 64;
+	++*nr_arrays;
+	*size = at + n;
+	return at;
+}
+
+/* Points the columns at their places in memory (NULL: only adds up) and returns its size. */
+static size_t lay_out(const struct sn_event *ev, struct column *columns, u8 *memory, u32 cap)
+{
+	size_t size = 0, at;
+	u32 nr_arrays = 0;
+
+	for (u32 i = 0; i < ev->nr_columns; i++) {
+		at = place(&size, (size_t)cap * ev->columns[i].width, &nr_arrays);
+		if (memory)
+			columns[i].data = memory + at;
+		if (!ev->columns[i].nullable)
+			continue;
+		at = place(&size, cap, &nr_arrays);
+		if (memory)
+			columns[i].valid = memory + at;
+	}
+	return size;
+}
+
 struct batch *batch_new(const struct sn_event *ev, u32 cap)
 {
 	struct batch *b = calloc(1, sizeof(*b));
@@ -99,17 +177,20 @@ struct batch *batch_new(const struct sn_event *ev, u32 cap)
 	b->ev = ev;
 	b->cap = cap;
 	b->columns = calloc(ev->nr_columns, sizeof(*b->columns));
-	if (!b->columns)
+	b->memory = calloc(1, lay_out(ev, NULL, NULL, cap));
+	if (!b->columns || !b->memory)
 		goto fail;
+	(void)lay_out(ev, b->columns, b->memory, cap);
 	for (u32 i = 0; i < ev->nr_columns; i++) {
 		struct column *c = &b->columns[i];
 
 		c->rep = ev->columns[i].rep;
 		c->width = ev->columns[i].width;
-		c->data = calloc(cap, c->width);
-		if (ev->columns[i].nullable)
-			c->valid = calloc(cap, 1);
-		if (!c->data || (ev->columns[i].nullable && !c->valid))
+		c->how = put_how(&ev->columns[i]);
+		if (c->how != PUT_STRING)
+			continue;
+		c->recent = calloc(NR_RECENT, sizeof(*c->recent));
+		if (!c->recent)
 			goto fail;
 	}
 	return b;
@@ -118,16 +199,43 @@ fail:
 	return NULL;
 }
 
+int batch_grow(struct batch *b, u32 cap)
+{
+	u32 nr_columns = b->ev->nr_columns;
+	_cleanup_(freep) struct column *old = NULL;
+	u8 *memory;
+
+	if (cap <= b->cap)
+		return 0;
+	old = malloc(nr_columns * sizeof(*old));
+	memory = calloc(1, lay_out(b->ev, NULL, NULL, cap));
+	if (!old || !memory) {
+		free(memory);
+		return -ENOMEM;
+	}
+	memcpy(old, b->columns, nr_columns * sizeof(*old));
+	(void)lay_out(b->ev, b->columns, memory, cap);
+	for (u32 i = 0; i < nr_columns; i++) {
+		memcpy(b->columns[i].data, old[i].data, (size_t)b->nr * old[i].width);
+		if (old[i].valid)
+			memcpy(b->columns[i].valid, old[i].valid, b->nr);
+	}
+	free(b->memory);
+	b->memory = memory;
+	b->cap = cap;
+	return 0;
+}
+
 void batch_free(struct batch *b)
 {
 	if (!b)
 		return;
 	for (u32 i = 0; b->columns && i < b->ev->nr_columns; i++) {
-		free(b->columns[i].data);
-		free(b->columns[i].valid);
 		strings_done(&b->columns[i].dict);
+		free(b->columns[i].recent);
 	}
 	free(b->columns);
+	free(b->memory);
 	free(b);
 }
 
@@ -135,9 +243,12 @@ void batch_clear(struct batch *b)
 {
 	b->nr = 0;
 	for (u32 i = 0; i < b->ev->nr_columns; i++) {
-		b->columns[i].last = NULL;
-		if (b->columns[i].rep == SN_STRING)
-			strings_clear(&b->columns[i].dict);
+		struct column *c = &b->columns[i];
+
+		if (c->recent)
+			memset(c->recent, 0, NR_RECENT * sizeof(*c->recent));
+		if (c->rep == SN_STRING)
+			strings_clear(&c->dict);
 	}
 }
 
@@ -200,33 +311,29 @@ static bool view(enum sn_view how, u64 v, u64 *ret)
 	}
 }
 
-static int put_derived(struct column *c, const struct sn_column *desc, u32 row,
-		       const struct sn_names *names)
+/* A derived string that is not among the recent ones. */
+static int put_new_string(struct column *c, u32 row, const struct istr *s, struct column_name *at)
 {
-	const struct istr *s;
-	int i;
+	int i = strings_add(&c->dict, s->s, s->len);
 
-	c->valid[row] = 0;
-	if (!names)
-		return 0;
-	if (desc->rep != SN_STRING) {
-		c->valid[row] = !!(names->num_valid & 1u << desc->derived);
-		store(c, row, names->num[desc->derived]);
-		return 0;
-	}
-	s = names->str[desc->derived];
+	if (i < 0)
+		return i;
+	*at = (struct column_name){ s, s->serial, (u32)i };
+	((u32 *)c->data)[row] = (u32)i;
+	return 0;
+}
+
+static int put_string(struct column *c, u32 row, const struct istr *s)
+{
+	struct column_name *at;
+
+	c->valid[row] = s != NULL;
 	if (!s)
 		return 0;
-	if (s != c->last || s->serial != c->last_serial) {
-		i = strings_add(&c->dict, s->s, s->len);
-		if (i < 0)
-			return i;
-		c->last = s;
-		c->last_serial = s->serial;
-		c->last_index = (u32)i;
-	}
-	c->valid[row] = 1;
-	((u32 *)c->data)[row] = c->last_index;
+	at = recent(c, s);
+	if (at->name != s || at->serial != s->serial)
+		return put_new_string(c, row, s, at);
+	((u32 *)c->data)[row] = at->index;
 	return 0;
 }
 
@@ -247,8 +354,8 @@ static int put_text(struct column *c, u32 row, const struct sn_str *at, const u8
 	return 0;
 }
 
-static int put(struct column *c, const struct sn_column *desc, u32 row, const u8 *rec, size_t size,
-	       const struct sn_names *names)
+static int put_generic(struct column *c, const struct sn_column *desc, u32 row, const u8 *rec,
+		       size_t size, const struct sn_names *names)
 {
 	const struct sn_hdr *hdr = (const struct sn_hdr *)rec;
 	struct sn_str at;
@@ -259,7 +366,9 @@ static int put(struct column *c, const struct sn_column *desc, u32 row, const u8
 		memcpy(&at, rec + desc->off, sizeof(at));
 		return put_text(c, row, &at, rec, size);
 	case SN_FROM_DERIVED:
-		return put_derived(c, desc, row, names);
+		c->valid[row] = names && (names->num_valid & 1u << desc->derived);
+		store(c, row, names ? names->num[desc->derived] : 0);
+		return 0;
 	default:
 		break;
 	}
@@ -272,20 +381,63 @@ static int put(struct column *c, const struct sn_column *desc, u32 row, const u8
 	return 0;
 }
 
-int batch_append(struct batch *b, const void *rec, size_t size, const struct sn_names *names)
+/* Copies a field as wide as the column. */
+#define COPY(type) memcpy((type *)c->data + row, rec + desc->off, sizeof(type))
+#define COPY_OPT(type)                                               \
+	do {                                                         \
+		COPY(type);                                          \
+		c->valid[row] = (hdr->valid & desc->valid_bit) != 0; \
+	} while (0)
+
+int batch_append(struct batch *b, const void *record, size_t size, const struct sn_names *names)
 {
-	const struct sn_event *ev = b->ev;
-	int r;
+	const struct sn_column *desc = b->ev->columns, *end = desc + b->ev->nr_columns;
+	const struct sn_hdr *hdr = record;
+	struct column *c = b->columns;
+	const u8 *rec = record;
+	u32 row = b->nr;
+	int r = 0;
 
 	if (b->nr == b->cap)
 		return -ENOSPC;
-	if (size < ev->size)
+	if (size < b->ev->size)
 		return -EINVAL;
-	for (u32 i = 0; i < ev->nr_columns; i++) {
-		r = put(&b->columns[i], &ev->columns[i], b->nr, rec, size, names);
-		if (r < 0)
-			return r;
+	for (; desc < end && r == 0; desc++, c++) {
+		switch ((enum put_how)c->how) {
+		case PUT_1:
+			COPY(u8);
+			break;
+		case PUT_2:
+			COPY(u16);
+			break;
+		case PUT_4:
+			COPY(u32);
+			break;
+		case PUT_8:
+			COPY(u64);
+			break;
+		case PUT_OPT_1:
+			COPY_OPT(u8);
+			break;
+		case PUT_OPT_2:
+			COPY_OPT(u16);
+			break;
+		case PUT_OPT_4:
+			COPY_OPT(u32);
+			break;
+		case PUT_OPT_8:
+			COPY_OPT(u64);
+			break;
+		case PUT_STRING:
+			r = put_string(c, row, names ? names->str[desc->derived] : NULL);
+			break;
+		case PUT_GENERIC:
+			r = put_generic(c, desc, row, rec, size, names);
+			break;
+		}
 	}
+	if (r < 0)
+		return r;
 	b->nr++;
 	return 0;
 }

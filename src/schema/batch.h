@@ -26,19 +26,18 @@ struct strings {
 struct column {
 	u8 rep;   /* enum sn_rep */
 	u8 width; /* 1, 2, 4, 8 */
+	u8 how;   /* enum put_how of batch.c */
 	void *data;
 	u8 *valid;           /* a byte a row, 1 is known; NULL if no value of the column is null */
 	struct strings dict; /* of a string column */
-	/* The last derived string put, to find its index without hashing; maybe freed since. */
-	const struct istr *last;
-	u32 last_serial;
-	u32 last_index;
+	struct column_name *recent; /* of a column of derived strings, while rows are put */
 };
 
 struct batch {
 	const struct sn_event *ev;
 	u32 nr, cap;            /* rows */
 	struct column *columns; /* ev->nr_columns of them */
+	void *memory;           /* all of data and valid, of batches made here */
 };
 
 /* Names joined to one row. A string that is NULL, and num that is not valid, are null. */
@@ -54,6 +53,8 @@ void batch_free(struct batch *b);
 DEFINE_FREEP(struct batch, batch_free)
 /* Forgets the rows, keeps the memory. */
 void batch_clear(struct batch *b);
+/* Makes room for cap rows in all, keeping those that are there. -ENOMEM: nothing has changed. */
+int batch_grow(struct batch *b, u32 cap);
 
 /*
  * Appends a record of size bytes, with the names joined to it (NULL: none).

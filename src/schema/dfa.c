@@ -14,7 +14,7 @@
 #define COMM_BYTES (SN_COMM_SIZE - 1)
 #define MAX_NODES 1024
 #define MAX_STEPS 65536 /* of emit(), which may repeat what makes no node */
-#define MAX_SETS 2048
+#define MAX_SETS 1024
 #define NO_SET 0xffff
 #define ANY_BYTE (-1)
 #define SET_WORDS (MAX_NODES / 64)

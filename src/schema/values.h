@@ -6,6 +6,8 @@
 #ifndef SONDE_SCHEMA_VALUES_H
 #define SONDE_SCHEMA_VALUES_H
 
+/* clang-format off */
+
 /* The call that asked for an operation; the text is the row's name. */
 #define SN_CALLS(X)                                                                          \
 	X(unknown)                                                                           \
@@ -55,7 +57,6 @@
 	X(lost_ring) /* the ring was full */                                                  \
 	X(lost_map)  /* a table was full */
 
-/* clang-format off */
 enum sn_call     {
 #define X(name) SN_CALL_##name,
 	SN_CALLS(X) SN_NR_CALLS
