@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of this folder share: the inside of struct enrich. */
+#ifndef SONDE_ENRICH_STATE_H
+#define SONDE_ENRICH_STATE_H
+
+#include "enrich/cgroup.h"
+#include "enrich/enrich.h"
+#include "enrich/path.h"
+#include "enrich/task.h"
+#include "schema/values.h"
+
+/* Names that callers gave and that are no file's, kept for when they come again. */
+#define NR_GIVEN 1024u
+
+/* Start times of /proc have this resolution; the same start may differ by it. */
+#define START_TOLERANCE_NS 10000000ull
+
+/* Longer command lines are cut. */
+#define MAX_ARGS 1024u
+#define MAX_COMM 15u
+#define MAX_PROC_FILE (1u << 20)
+
+/* Where a record holds a value; off 0: nowhere. */
+struct key_field {
+	u16 off;
+	u32 bit; /* in hdr.valid; 0 is always known */
+};
+
+struct event_keys {
+	bool has_path;
+	struct key_field ino, dev, gen;
+	struct key_field dir_ino, dir_dev, dir_gen;
+	u16 dur_off, unlinked_off, name_off;
+};
+
+struct enrich {
+	struct intern pool;
+	struct tasks tasks;
+	struct paths paths;
+	struct cgroups cgroups;
+	struct event_keys keys[SN_NR_EVENTS];      /* by slot */
+	const struct istr *known[SN_NR_KNOWNS][2]; /* texts of path_known; [1] is truncated */
+	const struct istr *given[NR_GIVEN];
+	struct buf scratch;
+	u64 max_name_bytes, grace_ns;
+	u64 malformed, no_memory, proc_asked, proc_answered;
+
+	int proc_fd;     /* of /proc; -1: the records are not live */
+	bool asks_tasks; /* the numbers in /proc are those of the records */
+	bool has_v1;     /* cgroups of version 1 are mounted: they may know the container */
+	u64 budget_ns;   /* start of the second for which budget counts */
+	u32 budget;      /* questions to /proc that are left */
+};
+
+/* Bytes that names take. */
+static inline u64 name_bytes(const struct enrich *e)
+{
+	return e->pool.bytes + (u64)e->paths.size * sizeof(struct path);
+}
+
+/* Forgets until the limit is met: what has ended, files not asked for lately, threads. */
+void enrich_make_room(struct enrich *e);
+
+/* An empty buffer for a moment. */
+static inline struct buf *clean_scratch(struct enrich *e)
+{
+	if (e->scratch.failed)
+		buf_done(&e->scratch);
+	e->scratch.len = 0;
+	return &e->scratch;
+}
+
+/* Interns, counting shortage of memory. */
+const struct istr *enrich_intern(struct enrich *e, const char *s, size_t len);
+
+/* Opens what live needs; on failure there is less to ask, and nothing breaks. */
+void live_open(struct enrich *e);
+
+/*
+ * Asks /proc, once, for what the records did not tell of the row's thread; t is
+ * what is known of it, or NULL, and start_ns when the row's operation began.
+ * Returns what is known then, or NULL.
+ */
+struct thread *live_settle(struct enrich *e, const struct sn_hdr *hdr, u64 start_ns,
+			   struct thread *t);
+
+/* Does somebody else have the thread's number by now? False also if that cannot be told. */
+bool live_is_reused(struct enrich *e, const struct thread *t);
+
+/* Reads what /proc tells of one thread and puts it where the thread knows nothing yet. */
+void live_read_task(struct enrich *e, struct thread *t);
+
+/* Reads /proc/pid/name, or /proc/pid/task/tid/name if tid is not 0, into e->scratch. */
+int live_read_file(struct enrich *e, u32 pid, u32 tid, const char *name, size_t max);
+
+/* CLOCK_MONOTONIC, the records' clock. */
+u64 live_now_ns(void);
+
+/* When a thread began, CLOCK_MONOTONIC, from its ticks since boot; up to a tick too early. */
+u64 live_start_ns(u64 start_ticks);
+
+#endif
