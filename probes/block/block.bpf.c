@@ -99,7 +99,7 @@ static __always_inline void find_file(struct submitter *by, struct bio *bio, str
 	struct inode *host;
 	struct page *page;
 
-	if (st->state == SN_OP_STORED && st->mode && st->file_flags & SN_O_DIRECT) {
+	if (st->state == SN_OP_STORED && st->has_file && st->file_flags & SN_O_DIRECT) {
 		by->ino = st->ino;
 		by->file_dev = st->dev;
 		by->gen = st->gen;

@@ -38,7 +38,8 @@ static bool enum_value(const struct caps *caps, u32 id, const char *prefix, cons
 }
 
 /* The numbers of operations and flags move between kernels. */
-static int setup(struct bpf_object *obj, const struct caps *caps, struct diag *d)
+static int setup(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *unused,
+		 struct diag *d)
 {
 	/* ff07a02e9e8e ("treewide: Rename enum req_opf into enum req_op"), 6.0 */
 	u32 ops = caps_enum(caps, (const char *const[]){ "req_op", "req_opf", NULL });

@@ -153,6 +153,8 @@ int proc_snapshot(struct bpf_iter__task *ctx)
 		wanted |= SN_FILTER_COMM;
 	if (!set_wanted(task, wanted))
 		return sn_count(SN_P_proc_snapshot, SN_OUT_lost_map);
+	if (!accepted(wanted, pid))
+		return sn_count(SN_P_proc_snapshot, SN_OUT_filtered);
 
 	header_of(&r.rec.hdr, SN_EV_tasks, task);
 	r.rec.start_ns = task->start_time;

@@ -14,8 +14,10 @@ static const struct {
 	size_t off;
 } questions[] = {
 	{ "programs on tracepoints", "nothing can be recorded", offsetof(struct caps, tp_btf) },
-	{ "task storage", "threads are kept in a table of fixed size", offsetof(struct caps, task_storage) },
-	{ "typed reads", "each read of kernel memory costs a helper call", offsetof(struct caps, typed_reads) },
+	{ "task storage", "threads are kept in a table of fixed size",
+	  offsetof(struct caps, task_storage) },
+	{ "typed reads", "each read of kernel memory costs a helper call",
+	  offsetof(struct caps, typed_reads) },
 	{ "function hooks (fentry)",
 	  "file operations are seen at system calls only: not those of kernel threads, "
 	  "and no vfs_release",
@@ -41,7 +43,8 @@ static void say_caps(struct buf *b, const struct caps *caps)
 
 	(void)uname(&u);
 	machine_id(id);
-	buf_printf(b, "kernel %s, %s, machine %s\n\n", u.release, u.machine, id[0] ? id : "without id");
+	buf_printf(b, "kernel %s, %s, machine %s\n\n", u.release, u.machine,
+		   id[0] ? id : "without id");
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
 		const struct caps_answer *a = answer_of(caps, i);
 

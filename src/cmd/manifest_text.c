@@ -243,7 +243,7 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 
 static const char *const need_prefix[] = {
 	[NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/", [NEED_TP_BTF2] = "tp_btf/",
-	[NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",	[NEED_ITER] = "iter/",
+	[NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",  [NEED_ITER] = "iter/",
 };
 
 static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog)

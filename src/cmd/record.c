@@ -138,9 +138,9 @@ static void show_progress(struct recording *r, u64 now)
 	u64 rows = all_rows(&r->feed), lost = feed_lost(&r->feed) + lost_by_writer(r->writer);
 
 	fprintf(stderr, "\r\033[K%6llu s  %12llu rows  %10llu/s  %llu lost  %.1f MB",
-		(unsigned long long)((now - r->feed.started_ns) / NS_PER_S), (unsigned long long)rows,
-		(unsigned long long)(rows - r->rows_before), (unsigned long long)lost,
-		(double)trace_writer_bytes(r->writer) / 1e6);
+		(unsigned long long)((now - r->feed.started_ns) / NS_PER_S),
+		(unsigned long long)rows, (unsigned long long)(rows - r->rows_before),
+		(unsigned long long)lost, (double)trace_writer_bytes(r->writer) / 1e6);
 	r->rows_before = rows;
 }
 
@@ -160,8 +160,9 @@ static void say_losses(struct recording *r)
 		fprintf(stderr, "  nothing was lost\n");
 		return;
 	}
-	fprintf(stderr, "  LOST: %llu to full rings (--ring-size), %llu to full tables, %llu to a slow disk, "
-			"%llu runs missed\n",
+	fprintf(stderr,
+		"  LOST: %llu to full rings (--ring-size), %llu to full tables, %llu to a slow disk, "
+		"%llu runs missed\n",
 		(unsigned long long)ring, (unsigned long long)map, (unsigned long long)writer,
 		(unsigned long long)missed);
 }
@@ -194,9 +195,9 @@ static void say_summary(struct recording *r)
 	struct trace_writer_counts counts;
 	const char *why;
 
-	fprintf(stderr, "%s%llu rows in %.1f s, %.1f MB in %s\n", r->shows_progress ? "\r\033[K" : "",
-		(unsigned long long)all_rows(&r->feed), seconds,
-		(double)trace_writer_bytes(r->writer) / 1e6, r->dir);
+	fprintf(stderr, "%s%llu rows in %.1f s, %.1f MB in %s\n",
+		r->shows_progress ? "\r\033[K" : "", (unsigned long long)all_rows(&r->feed),
+		seconds, (double)trace_writer_bytes(r->writer) / 1e6, r->dir);
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
 		const struct sn_event *ev = schema_event(slot);
 

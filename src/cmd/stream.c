@@ -9,7 +9,8 @@
 struct streaming {
 	struct feed feed;
 	struct sink *sink;
-	struct batch *batches[SN_NR_EVENTS]; /* one row each: rows of all events go out in order of time */
+	struct batch *batches
+		[SN_NR_EVENTS]; /* one row each: rows of all events go out in order of time */
 	struct fields fields;
 	struct diag diag;
 };

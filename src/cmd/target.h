@@ -11,11 +11,11 @@
 #include "base/diag.h"
 
 struct target {
-	char **argv; /* NULL: no command */
-	pid_t pid;   /* of the command; 0 before and without */
-	int gate;    /* closing it lets the command go */
+	char **argv;    /* NULL: no command */
+	pid_t pid;      /* of the command; 0 before and without */
+	int gate;       /* closing it lets the command go */
 	int exec_error; /* reads an errno if the command could not be executed */
-	int *pidfds; /* of processes that run already */
+	int *pidfds;    /* of processes that run already */
 	u32 nr_pidfds;
 	bool has_ended;
 	int wait_status; /* of the command, once it has ended */

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cmd/record_opts.h"
+
+#define NS_PER_S 1000000000ull
+#define DEFAULT_RING_MIB 8
+#define STR_(x) #x
+#define STR(x) STR_(x)
+
+/* clang-format off */
+#define AT(member) .off = offsetof(struct run_opts, member)
+
+static const struct opt run_rows[] = {
+	{ .name = "duration", .short_name = 'd', .metavar = "TIME", .type = OPT_DURATION,
+	  AT(duration_ns), .bare_ns = NS_PER_S, .min = 1,
+	  .help = "end after this time (10s, 2m, 1h; a plain number is seconds)" },
+	{ .name = "ring-size", .metavar = "SIZE", .type = OPT_SIZE,
+	  AT(ring_bytes), .min = 64 << 10, .max = 1 << 30, .power_of_two = true,
+	  .help = "memory between the kernel and sonde, per cpu, a power of two "
+		  "(default: " STR(DEFAULT_RING_MIB) "M)" },
+	{ .name = "strict", .metavar = "", .type = OPT_FLAG,
+	  AT(strict),
+	  .help = "exit with 3 if anything was lost or could not be observed" },
+	{}
+};
+#undef AT
+
+#define RUN_DEFAULTS { .ring_bytes = DEFAULT_RING_MIB * 1024ull * 1024 }
+
+#define AT(member) .off = offsetof(struct record_opts, member)
+
+static const struct opt record_rows[] = {
+	{ .name = "output", .short_name = 'o', .metavar = "DIR", .type = OPT_STRING,
+	  AT(dir), .complete = OPT_COMPLETE_DIR,
+	  .help = "directory to make and write the trace to (default: sonde-DATE-TIME here)" },
+	{ .name = "rotate-size", .metavar = "SIZE", .type = OPT_SIZE,
+	  AT(rotate_bytes), .min = 64 << 10,
+	  .help = "begin a new file of an event when one is this large" },
+	{ .name = "rotate-time", .metavar = "TIME", .type = OPT_DURATION,
+	  AT(rotate_ns), .bare_ns = NS_PER_S, .min = NS_PER_S,
+	  .help = "begin a new file of an event when one is this old" },
+	{ .name = "quiet", .short_name = 'q', .metavar = "", .type = OPT_FLAG,
+	  AT(quiet),
+	  .help = "no progress and no summary" },
+	{ .metavar = "CMD", .type = OPT_REST, AT(command),
+	  .help = "command to run and trace, with its arguments; it and what it starts is "
+		  "recorded, and nothing else unless -a is given" },
+	{}
+};
+#undef AT
+
+static const struct opt_group record_groups[] = {
+	{ "Options", record_rows, 0 },
+	{ NULL, run_rows, offsetof(struct record_opts, run) },
+	FILTER_GROUPS(offsetof(struct record_opts, filter)),
+	{}
+};
+
+static const struct record_opts record_defaults = {
+	.filter = FILTER_OPTS_DEFAULTS,
+	.run = RUN_DEFAULTS,
+};
+CMD_OPTIONS(record, .groups = record_groups, .defaults = &record_defaults);
+
+#define AT(member) .off = offsetof(struct stream_opts, member)
+
+static const char *const stream_formats[] = {
+	[STREAM_JSONL] = "jsonl", [STREAM_CSV] = "csv", NULL,
+};
+
+static const struct opt stream_rows[] = {
+	{ .name = "format", .metavar = "FORMAT", .type = OPT_CHOICE,
+	  AT(format), .choices = stream_formats,
+	  .help = "jsonl: an object a row, with its event's name (default); csv: lines of "
+		  "values, a header line when the event changes" },
+	{ .name = "fields", .metavar = "FIELDS", .type = OPT_STRINGS,
+	  AT(fields), .complete = OPT_COMPLETE_FIELDS,
+	  .help = "only these columns, in this order, separated by commas" },
+	{ .metavar = "CMD", .type = OPT_REST, AT(command),
+	  .help = "command to run and trace, with its arguments" },
+	{}
+};
+#undef AT
+
+static const struct opt_group stream_groups[] = {
+	{ "Options", stream_rows, 0 },
+	{ NULL, run_rows, offsetof(struct stream_opts, run) },
+	FILTER_GROUPS(offsetof(struct stream_opts, filter)),
+	{}
+};
+
+static const struct stream_opts stream_defaults = {
+	.filter = FILTER_OPTS_DEFAULTS,
+	.run = RUN_DEFAULTS,
+};
+CMD_OPTIONS(stream, .groups = stream_groups, .defaults = &stream_defaults);
+
+#define AT(member) .off = offsetof(struct doctor_opts, member)
+static const struct opt doctor_rows[] = {
+	{ .name = "json", .metavar = "", .type = OPT_FLAG, AT(json),
+	  .help = "the same as one JSON object, for scripts" },
+	{}
+};
+#undef AT
+static const struct opt_group doctor_groups[] = { { "Options", doctor_rows, 0 }, {} };
+CMD_OPTIONS(doctor, .groups = doctor_groups);
+/* clang-format on */

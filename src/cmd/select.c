@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "cmd/select.h"
+
+#include <errno.h>
+
+#include "base/str.h"
+#include "schema/select.h"
+#include "schema/values.h"
+
+u64 select_all(void)
+{
+	u64 events = 0;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (!schema_is_core(schema_event(slot)))
+			events |= 1ull << slot;
+	return events;
+}
+
+int select_streams(const struct opt_strings *words, bool with_core, u64 *ret_events, struct diag *d)
+{
+	u64 events = words->nr ? 0 : select_all(), more;
+	int r;
+
+	for (u32 i = 0; i < words->nr; i++) {
+		r = select_events(words->v[i], with_core ? SELECT_CORE : SELECT_NO_CORE, &more, d);
+		if (r < 0)
+			return r;
+		events |= more;
+	}
+	*ret_events = events;
+	return 0;
+}
+
+int select_samples(const struct opt_strings *words, u32 nr[SN_NR_EVENTS], struct diag *d)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < words->nr && !r; i++)
+		r = select_sample(words->v[i], nr, d);
+	return r;
+}
+
+/* clang-format off */
+#define X(name) #name,
+static const char *const calls[] = { SN_CALLS(X) };
+static const char *const blk_ops[] = { SN_BLK_OPS(X) };
+#undef X
+/* clang-format on */
+
+_Static_assert(SN_NR_CALLS <= 64 && SN_NR_BLK_OPS <= 32, "sets of operations are bits");
+
+static u64 match_op(const char *const *names, u32 nr, const char *word, size_t len)
+{
+	for (u32 i = 0; i < nr; i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], word, len))
+			return 1ull << i;
+	return 0;
+}
+
+int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops, struct diag *d)
+{
+	u64 set_calls = 0, set_ops = 0, call, op;
+	const char *list, *item;
+	size_t len;
+
+	if (!words->nr)
+		set_calls = set_ops = UINT64_MAX;
+	for (u32 i = 0; i < words->nr; i++) {
+		list = words->v[i];
+		while (str_next_item(&list, &item, &len)) {
+			call = match_op(calls, ARRAY_SIZE(calls), item, len);
+			op = match_op(blk_ops, ARRAY_SIZE(blk_ops), item, len);
+			if (!call && !op)
+				return diag_err(d, -EINVAL, "--op: there is no operation '%.*s'",
+						(int)len, item);
+			set_calls |= call;
+			set_ops |= op;
+		}
+	}
+	*ret_calls = set_calls;
+	*ret_blk_ops = (u32)set_ops;
+	return 0;
+}
+
+void fields_done(struct fields *f)
+{
+	free(f->names);
+	free(f->text);
+	*f = (struct fields){};
+}
+
+static int check_field(const char *name, u64 events, struct diag *d)
+{
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (events & 1ull << slot && schema_column(schema_event(slot), name) >= 0)
+			return 0;
+	(void)diag_hint(d, 0, "'sonde list -v' shows the fields of each event");
+	return diag_err(d, -EINVAL, "none of the events has a field '%s'", name);
+}
+
+/* Cuts text at its commas into names, and ends these with NULL. */
+static u32 cut(char *text, const char **names)
+{
+	u32 nr = 0;
+
+	for (char *comma; (comma = strchr(text, ',')); text = comma + 1) {
+		*comma = 0;
+		names[nr++] = text;
+	}
+	names[nr++] = text;
+	names[nr] = NULL;
+	return nr;
+}
+
+int select_fields(const struct opt_strings *words, u64 events, struct fields *ret, struct diag *d)
+{
+	_cleanup_(buf_done) struct buf text = {};
+	_cleanup_(fields_done) struct fields f = {};
+	u32 nr = words->nr;
+	int r;
+
+	if (!words->nr) {
+		*ret = f;
+		return 0;
+	}
+	for (u32 i = 0; i < words->nr; i++) {
+		buf_printf(&text, "%s%s", i ? "," : "", words->v[i]);
+		for (const char *p = words->v[i]; (p = strchr(p, ',')); p++)
+			nr++;
+	}
+	buf_putc(&text, 0);
+	if (text.failed)
+		return -ENOMEM;
+	f.text = TAKE_PTR(text.data);
+	f.names = calloc(nr + 1, sizeof(*f.names));
+	if (!f.names)
+		return -ENOMEM;
+	nr = cut(f.text, f.names);
+	for (u32 i = 0; i < nr; i++) {
+		r = check_field(f.names[i], events, d);
+		if (r < 0)
+			return r;
+	}
+	*ret = f;
+	f = (struct fields){};
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What lists of words on the command line mean in terms of the schema: streams,
+ * fields, operations, samples. An unknown word is an error with a sentence, never
+ * "all". What one word means is schema/select.h's.
+ */
+#ifndef SONDE_CMD_SELECT_H
+#define SONDE_CMD_SELECT_H
+
+#include "base/opt.h"
+#include "schema/schema.h"
+
+/* Events that rows are recorded of: all but dictionaries and bookkeeping. */
+u64 select_all(void);
+
+/*
+ * The events, as a bit per slot, of comma-separated streams: a domain, an event
+ * or a glob of events. No words: all. with_core: dictionaries may be named too.
+ */
+int select_streams(const struct opt_strings *words, bool with_core, u64 *ret_events,
+		   struct diag *d);
+
+/* STREAM=N each: nr[slot] is set to N for the events of the stream. */
+int select_samples(const struct opt_strings *words, u32 nr[SN_NR_EVENTS], struct diag *d);
+
+/*
+ * Operations by name: a bit per enum sn_call and per enum sn_blk_op; a name that
+ * both have means both. No words: all bits.
+ */
+int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops, struct diag *d);
+
+/* A list of names that csv_open() and others take. */
+struct fields {
+	const char **names; /* NULL-terminated; NULL is all */
+	char *text;
+};
+
+void fields_done(struct fields *f);
+
+/* Comma-separated names of columns that at least one of the events has. No words: all. */
+int select_fields(const struct opt_strings *words, u64 events, struct fields *ret, struct diag *d);
+
+#endif
