@@ -36,9 +36,9 @@ static __always_inline u64 sn_syscall_arg(struct pt_regs *regs, int i)
 #define TS_COMPAT 2 /* in thread_info.status: a 32-bit system call is in progress */
 
 /* True in a system call by the 32-bit table, whose numbers mean other calls. */
-static __always_inline bool sn_is_compat(void)
+static __always_inline bool sn_is_compat(struct task_struct *task)
 {
-	return sn_read(sn_current(), thread_info.status) & TS_COMPAT;
+	return sn_read(task, thread_info.status) & TS_COMPAT;
 }
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -58,9 +58,9 @@ static __always_inline u64 sn_syscall_arg(struct pt_regs *regs, int i)
 
 #define TIF_32BIT 22
 
-static __always_inline bool sn_is_compat(void)
+static __always_inline bool sn_is_compat(struct task_struct *task)
 {
-	return sn_read(sn_current(), thread_info.flags) >> TIF_32BIT & 1;
+	return sn_read(task, thread_info.flags) >> TIF_32BIT & 1;
 }
 
 #endif

@@ -22,6 +22,7 @@ struct {
 struct sn_told {
 	u64 epoch;
 	u64 chain; /* hash over the dentries up to the root */
+	u64 dentry;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -87,11 +88,11 @@ static __noinline int sn_tell_hole(u32 slot)
 	__builtin_memset(lost, 0, sizeof(*lost));
 	lost->hdr.id = SN_EV_lost;
 	lost->hdr.cpu = (u16)bpf_get_smp_processor_id();
-	lost->hdr.ts = hole->last_ns;
+	lost->hdr.ts = bpf_ktime_get_ns();
 	lost->first_ns = hole->first_ns;
 	lost->last_ns = hole->last_ns;
 	lost->nr = hole->nr;
-	lost->of = slot;
+	lost->of = sn_event_id(slot);
 	lost->cause = SN_CAUSE_ring;
 	hole->nr = 0;
 	__sync_fetch_and_add(&cpu->emitted[SN_SLOT_lost], 1);
@@ -286,13 +287,15 @@ static __noinline int sn_tell_name(struct sn_walk *w, struct dentry *dentry, str
 	if (!w)
 		return 0;
 	now.epoch = sn_name_epoch;
-	if (told && told->epoch == now.epoch)
+	now.dentry = (u64)dentry;
+	if (told && told->epoch == now.epoch && told->dentry == now.dentry)
 		return 0;
 	begin_walk(w, dentry, mnt);
 	measure(w);
 	now.chain = w->hash;
 	if (told && told->chain == now.chain) {
 		told->epoch = now.epoch;
+		told->dentry = now.dentry;
 		return 0;
 	}
 	done = w->len < ROOM_SMALL && !w->truncated ? tell_short(w, dentry, mnt)

@@ -39,10 +39,10 @@ struct sn_cfg {
 	u64 events; /* bit per event slot: wanted */
 	u64 calls;  /* bit per enum sn_call: wanted; all ones is no filter */
 	u64 min_latency_ns;
-	u64 min_bytes, max_bytes;	 /* inclusive; all ones is no limit */
-	u64 first_sector, last_sector;	 /* of block requests */
-	u32 sample[SN_NR_EVENTS]; /* keep 1 in N; 0 and 1 keep all */
-	u32 blk_ops;              /* bit per enum sn_blk_op */
+	u64 min_bytes, max_bytes;      /* inclusive; all ones is no limit */
+	u64 first_sector, last_sector; /* of block requests */
+	u32 sample[SN_NR_EVENTS];      /* keep 1 in N; 0 and 1 keep all */
+	u32 blk_ops;                   /* bit per enum sn_blk_op */
 	u32 self_pid;
 	u32 filters; /* enum sn_filter_bits */
 	u32 nr_devs, nr_uids, nr_cgroups;

@@ -31,9 +31,9 @@ struct sn_walk {
 /* A thread's state. One operation is in flight per thread at most. */
 struct sn_task {
 	u64 start_ns; /* of the operation in flight */
-	u64 op;	      /* its id; 0 when none is in flight */
+	u64 op;       /* its id; 0 when none is in flight */
 	u64 cgroup;
-	u64 file, inode; /* its file, or the one met last */
+	u64 file, inode, dentry; /* its file, or the one met last */
 	u64 ino;
 	s64 pos; /* where the file stood */
 	u32 dev, gen;
@@ -45,7 +45,7 @@ struct sn_task {
 	u8 unlinked;
 	u8 refused; /* rows are not wanted for this inode */
 	u8 unused[2];
-	u32 wanted;   /* enum sn_filter_bits that said yes */
+	u32 wanted; /* enum sn_filter_bits that said yes */
 	u32 unused2;
 	u64 named[4]; /* inodes whose names were told lately, see sn_name_is_new() */
 	u64 sum;      /* bytes of an operation's vectors, while they are added up */
@@ -101,8 +101,7 @@ struct {
 #if SN_TYPED_READS
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
-#define sn_cast(type, ptr) \
-	((type *)bpf_rdonly_cast((void *)(ptr), bpf_core_type_id_kernel(type)))
+#define sn_cast(type, ptr) ((type *)bpf_rdonly_cast((void *)(ptr), bpf_core_type_id_kernel(type)))
 #define sn_read(ptr, member) ((ptr)->member)
 #else
 #define sn_cast(type, ptr) ((type *)(ptr))
@@ -177,14 +176,13 @@ static int sn_task_init(struct task_struct *task, struct sn_task *st);
 static int sn_current_refused(void);
 
 /*
- * Every filter on the current thread in one call. NULL with *ret_why: filtered,
+ * Every filter on the current thread, task, in one call. NULL with *ret_why: filtered,
  * or lost(map) when there was no memory for the thread's state.
  */
-static __always_inline struct sn_task *sn_wanted(enum sn_outcome *ret_why)
+static __always_inline struct sn_task *sn_wanted(struct task_struct *task, enum sn_outcome *ret_why)
 {
 	const u32 static_bits = SN_FILTER_PID | SN_FILTER_COMM | SN_FILTER_TID;
 	u32 need = sn_cfg.filters & static_bits;
-	struct task_struct *task = sn_current();
 	struct sn_task *st = sn_task_of(task, false);
 
 	*ret_why = SN_OUT_filtered;
@@ -205,6 +203,34 @@ static __always_inline struct sn_task *sn_wanted(enum sn_outcome *ret_why)
 	if (sn_cfg.filters & ~static_bits && sn_current_refused())
 		return NULL;
 	return st;
+}
+
+/* The id of the event in a slot. */
+static __always_inline u32 sn_event_id(u32 slot)
+{
+	switch (slot) {
+/* clang-format off */
+#define SN_FIELD(type, name, kind, doc)
+#define SN_OPT(type, name, kind, doc)
+#define SN_RESERVED(type, name)
+#define SN_STR(name, doc)
+#define SN_VIEW(name, kind, how, field, doc)
+#define SN_NAME(name)
+#define SN_END(ev)
+#define SN_EVENT(ev, id, doc) case SN_SLOT_##ev: return id;
+#include "schema/events.def"
+#undef SN_EVENT
+#undef SN_FIELD
+#undef SN_OPT
+#undef SN_RESERVED
+#undef SN_STR
+#undef SN_VIEW
+#undef SN_NAME
+#undef SN_END
+	/* clang-format on */
+	default:
+		return 0;
+	}
 }
 
 /* Notes that a record of this event found no room. */
@@ -303,12 +329,17 @@ static __always_inline u64 sn_name_key(u64 ino, u32 dev, u32 gen)
 	return ((ino ^ (u64)dev << 40 ^ (u64)gen << 20) * 0x9e3779b97f4a7c15ull) | 1;
 }
 
-/* True if the thread has not met the inode lately; remembers that it has now. */
-static __always_inline bool sn_name_is_new(struct sn_task *st, u64 key)
+/*
+ * True if the thread has not met the inode by this name lately; remembers that it
+ * has now. A file with two names has two dentries.
+ */
+static __always_inline bool sn_name_is_new(struct sn_task *st, u64 key, struct dentry *dentry)
 {
 	u64 *last = &st->named[key >> 62];
 
-	key ^= sn_name_epoch << 1;
+	st->walk.dentry =
+		(u64)dentry; /* what comes back from a map is a number to calculate with */
+	key ^= sn_name_epoch << 1 ^ *(volatile u64 *)&st->walk.dentry << 8;
 	if (*last == key)
 		return false;
 	*last = key;

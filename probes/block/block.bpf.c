@@ -128,12 +128,16 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	u64 key = (u64)bio, pid_tgid;
 	enum sn_outcome why;
 	struct sn_task *st;
-	u32 dev;
+	u32 dev, asks_flush;
 
-	st = sn_wanted(&why);
-	if (!st)
-		return sn_count(prog, why);
 	dev = disk_dev(sn_bio_disk(bio));
+	asks_flush = BPF_CORE_READ(bio, bi_opf) & block_cfg.preflush;
+	st = sn_wanted(sn_current(), &why);
+	if (!st) {
+		if (asks_flush) /* the next flush is not that of who asked before */
+			bpf_map_delete_elem(&block_flushers, &dev);
+		return sn_count(prog, why);
+	}
 	if (sn_cfg.nr_devs && dev_refused(dev, BPF_CORE_READ(bio, bi_iter.bi_sector)))
 		return sn_count(prog, SN_OUT_filtered);
 	pid_tgid = bpf_get_current_pid_tgid();
@@ -146,7 +150,7 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	by.sector = BPF_CORE_READ(bio, bi_iter.bi_sector);
 	by.bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
 	find_file(&by, bio, st);
-	if (BPF_CORE_READ(bio, bi_opf) & block_cfg.preflush)
+	if (asks_flush)
 		bpf_map_update_elem(&block_flushers, &dev, &by, BPF_ANY);
 	if (bpf_map_update_elem(&block_bios, &key, &by, BPF_ANY))
 		return sn_count(prog, SN_OUT_lost_map);
@@ -434,7 +438,9 @@ static __always_inline int emit_request(struct request_entry *e, int error, u64 
 		return SN_OUT_lost_ring;
 	fill_submitter(row, &e->by, now);
 	row->rq = e->id;
-	row->sector = e->sector;
+	row->sector = 0;
+	if (e->op != SN_BLK_OP_flush)
+		sn_set(row, sector, e->sector);
 	row->bytes = e->bytes;
 	row->dur_ns = now - e->start_ns;
 	row->queue_ns = 0;
@@ -513,7 +519,7 @@ int BPF_PROG(block_bio_done, struct request_queue *q, struct bio *bio)
 		return sn_count(SN_P_block_bio_done, SN_OUT_lost_ring);
 	fill_submitter(row, &copy, now);
 	row->rq = copy.ts << 8 | (copy.cpu & 255);
-	row->sector = sector;
+	sn_set(row, sector, sector);
 	row->bytes = bytes;
 	row->dur_ns = now - copy.ts;
 	row->queue_ns = 0;

@@ -76,10 +76,9 @@ static __always_inline u32 slot_of(u32 call)
 	return SN_SLOT_vfs_fsync;
 }
 
-/* The open file of a descriptor of the current thread, or NULL. */
-static __always_inline struct file *file_of_fd(s32 fd)
+/* The open file of a descriptor of a thread, or NULL. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd)
 {
-	struct task_struct *task = sn_current();
 	struct files_struct *files = sn_read(task, files);
 	struct fdtable *fdt = sn_read(sn_cast(struct files_struct, files), fdt);
 	struct list_head *entry;
@@ -111,24 +110,24 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 	if (st->refused || is_pseudo_fs(st->fs_magic))
 		return !st->refused;
 	key = sn_name_key(st->ino, st->dev, st->gen);
-	if (!sn_name_is_new(st, key))
+	if (!sn_name_is_new(st, key, (void *)st->dentry))
 		return 1;
 	st->walk.ts = now ?: bpf_ktime_get_ns();
-	sn_tell_name(&st->walk, sn_read(file, f_path.dentry), sn_read(file, f_path.mnt), key);
+	sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key);
 	return 1;
 }
 
 /*
  * Notes the file in the thread's state. False: a row is not wanted for it. What
  * follows from the inode is kept from the last operation while it is the same one:
- * same place in memory, number, generation and device. now is that of a row that is
+ * same place in memory, name, number, generation and device. now is that of a row that is
  * finished already, else 0.
  */
 static __always_inline bool note_file(struct sn_task *st, struct file *file, u64 now)
 {
 	struct inode *inode = sn_cast(struct inode, sn_read(file, f_inode));
 	struct super_block *sb = sn_cast(struct super_block, sn_read(inode, i_sb));
-	u64 ino = sn_read(inode, i_ino);
+	u64 ino = sn_read(inode, i_ino), dentry = (u64)sn_read(file, f_path.dentry);
 	u32 gen = sn_read(inode, i_generation), dev = sn_read(sb, s_dev);
 
 	st->file = (u64)file;
@@ -136,10 +135,11 @@ static __always_inline bool note_file(struct sn_task *st, struct file *file, u64
 	st->pos = sn_read(file, f_pos);
 	st->unlinked = sn_read(inode, i_nlink) == 0;
 	st->has_file = 1;
-	if (st->inode == (u64)inode && st->ino == ino && st->gen == gen && st->dev == dev &&
-	    st->met_epoch == sn_name_epoch)
+	if (st->inode == (u64)inode && st->dentry == dentry && st->ino == ino && st->gen == gen &&
+	    st->dev == dev && st->met_epoch == sn_name_epoch)
 		return !st->refused;
 	st->inode = (u64)inode;
+	st->dentry = dentry;
 	st->ino = ino;
 	st->gen = gen;
 	st->dev = dev;
@@ -155,6 +155,7 @@ static __always_inline bool takes_fd(u32 call)
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(vfs_enter, struct pt_regs *regs, long nr)
 {
+	struct task_struct *task = sn_current();
 	struct sn_percpu *cpu = sn_this_cpu();
 	enum sn_outcome why;
 	struct sn_task *st;
@@ -166,16 +167,16 @@ int BPF_PROG(vfs_enter, struct pt_regs *regs, long nr)
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_ignored);
 	call = sn_calls_of[nr];
-	if (!call || sn_is_compat())
+	if (!call || sn_is_compat(task))
 		return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_ignored);
-	st = sn_wanted(&why);
+	st = sn_wanted(task, &why);
 	if (!st)
 		return sn_count_here(cpu, SN_P_vfs_enter, why);
 
 	st->has_file = 0;
 	st->state = SN_OP_FILTERED;
 	if (takes_fd(call)) {
-		file = file_of_fd((s32)sn_syscall_arg(regs, 0));
+		file = file_of_fd(task, (s32)sn_syscall_arg(regs, 0));
 		if (file && !note_file(st, file, 0))
 			return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_filtered);
 	}
@@ -240,9 +241,9 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 }
 
 /* What an event says of its file is known or unknown together. */
-#define FILE_BITS(ev)                                                                    \
-	(SN_VALID_BIT(struct ev, ino) | SN_VALID_BIT(struct ev, dev) |                   \
-	 SN_VALID_BIT(struct ev, gen) | SN_VALID_BIT(struct ev, fs_magic) |              \
+#define FILE_BITS(ev)                                                       \
+	(SN_VALID_BIT(struct ev, ino) | SN_VALID_BIT(struct ev, dev) |      \
+	 SN_VALID_BIT(struct ev, gen) | SN_VALID_BIT(struct ev, fs_magic) | \
 	 SN_VALID_BIT(struct ev, file_type))
 
 /* Members that rows of reads and writes have alike; the structs are equal. */
@@ -465,7 +466,7 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 		dentry = sn_read(fs, pwd.dentry);
 		mnt = sn_read(fs, pwd.mnt);
 	} else {
-		file = file_of_fd(dirfd);
+		file = file_of_fd(task, dirfd);
 		if (!file)
 			return;
 		dentry = sn_read(file, f_path.dentry);
@@ -478,7 +479,7 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 	sn_set(e, dir_gen, sn_read(inode, i_generation));
 	sn_set(e, dir_dev, sn_read(sb, s_dev));
 	key = sn_name_key(e->dir_ino, e->dir_dev, e->dir_gen);
-	if (!sn_name_is_new(st, key))
+	if (!sn_name_is_new(st, key, dentry))
 		return;
 	st->walk.ts = e->hdr.ts;
 	sn_tell_name(&st->walk, dentry, mnt, key);
@@ -507,7 +508,7 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 				note_dir(e, st, a->dirfd);                                      \
 		}                                                                               \
 		sn_submit(e);                                                                   \
-		sn_emitted_here(cpu, SN_SLOT_vfs_open);                                              \
+		sn_emitted_here(cpu, SN_SLOT_vfs_open);                                         \
 		return SN_OUT_emitted;                                                          \
 	} while (0)
 
@@ -531,7 +532,7 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 	struct file *file;
 
 	if (ret >= 0) {
-		file = file_of_fd((s32)ret);
+		file = file_of_fd(sn_current(), (s32)ret);
 		if (file && !note_file(st, file, now))
 			return SN_OUT_filtered;
 	}
@@ -559,6 +560,7 @@ static __always_inline void watch_renames(long nr, s64 ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 {
+	struct task_struct *task = sn_current();
 	struct sn_percpu *cpu = sn_this_cpu();
 	long nr = sn_syscall_nr(regs);
 	struct sn_task *st;
@@ -575,16 +577,16 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 		watch_renames(nr, ret);
 		return sn_count_here(cpu, SN_P_vfs_exit, SN_OUT_ignored);
 	}
-	st = sn_task_of(sn_current(), false);
+	st = sn_task_of(task, false);
 	if (!st) /* had it been wanted at entry, it would have state */
 		return sn_count_here(cpu, SN_P_vfs_exit, SN_OUT_filtered);
 	state = st->state;
 	st->state = SN_OP_NONE;
 	if (state != SN_OP_STORED)
 		return sn_count_here(cpu, SN_P_vfs_exit,
-				     state == SN_OP_FILTERED ? SN_OUT_filtered :
-				     sn_is_compat()	      ? SN_OUT_ignored :
-								SN_OUT_unmatched);
+				     state == SN_OP_FILTERED ? SN_OUT_filtered
+				     : sn_is_compat(task)    ? SN_OUT_ignored
+							     : SN_OUT_unmatched);
 
 	now = bpf_ktime_get_ns();
 	if (now - st->start_ns < sn_cfg.min_latency_ns || (sn_cfg.errors_only && ret >= 0))
@@ -617,7 +619,7 @@ int BPF_PROG(vfs_release, struct file *file)
 		return 0;
 	if (!sn_event_wanted(SN_SLOT_vfs_release))
 		return sn_count(SN_P_vfs_release, SN_OUT_filtered);
-	st = sn_wanted(&why);
+	st = sn_wanted(sn_current(), &why);
 	if (!st)
 		return sn_count(SN_P_vfs_release, why);
 	mode = BPF_CORE_READ(inode, i_mode);

@@ -26,11 +26,11 @@ static u32 slot_of(u32 call)
  */
 static void number_calls(u8 call_of[SN_MAX_SYSCALLS], const struct sn_cfg *cfg)
 {
-#define CALL(name)                                                                          \
-	call_of[SYS_##name] = cfg->events >> slot_of(SN_CALL_##name) & 1 &&                 \
-					      cfg->calls >> SN_CALL_##name & 1 ?            \
-				      SN_CALL_##name :                                      \
-				      0
+#define CALL(name)                                                                             \
+	call_of[SYS_##name] =                                                                  \
+		cfg->events >> slot_of(SN_CALL_##name) & 1 && cfg->calls >> SN_CALL_##name & 1 \
+			? SN_CALL_##name                                                       \
+			: 0
 	CALL(read);
 	CALL(pread64);
 	CALL(readv);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd/feed.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <time.h>
 
 #include "base/devnum.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "cmd/select.h"
 #include "schema/dfa.h"
@@ -166,25 +164,11 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 
 /* ---- life ---- */
 
-/* Its words are for who debugs sonde: errno and the outcomes of programs tell users. */
-static int quiet_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	_cleanup_(freep) char *text = NULL;
-	char *line, *rest = NULL;
-
-	(void)level;
-	if (!log_is_on(LOG_probe) || vasprintf(&text, fmt, args) < 0)
-		return 0;
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		log_debug(probe, "%s", line);
-	return 0;
-}
-
 void feed_init(struct feed *l)
 {
 	memset(l, 0, sizeof(*l));
 	target_init(&l->target);
-	(void)libbpf_set_print(quiet_libbpf);
+	caps_quiet_libbpf();
 }
 
 void feed_done(struct feed *l)

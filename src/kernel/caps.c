@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "base/log.h"
+
 #include "calib.skel.h"
 
 static void answer(struct caps_answer *a, bool yes, const char *why)
@@ -221,4 +223,22 @@ void caps_done(struct caps *caps)
 {
 	btf__free(caps->btf);
 	caps->btf = NULL;
+}
+
+static int print_debug(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	_cleanup_(freep) char *text = NULL;
+	char *line, *rest = NULL;
+
+	(void)level;
+	if (!log_is_on(LOG_probe) || vasprintf(&text, fmt, args) < 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_debug(probe, "%s", line);
+	return 0;
+}
+
+void caps_quiet_libbpf(void)
+{
+	(void)libbpf_set_print(print_debug);
 }

@@ -44,4 +44,10 @@ const char *caps_tracepoint_arg_type(const struct caps *caps, const char *name, 
  */
 int caps_check_privileges(struct diag *d);
 
+/*
+ * libbpf's words are for who debugs sonde (SONDE_DEBUG=probe): errno and the
+ * outcomes of programs tell users.
+ */
+void caps_quiet_libbpf(void);
+
 #endif

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "base/buf.h"
+#include "schema/schema.h"
 
 #define DEFAULT_RING_BYTES (8u << 20)
 
@@ -274,7 +275,7 @@ static int tell_last_holes(struct capture *c, ring_fn fn, void *ctx)
 			.first_ns = h->first_ns,
 			.last_ns = h->last_ns,
 			.nr = h->nr,
-			.of = slot,
+			.of = schema_event(slot)->id,
 			.cause = SN_CAUSE_ring,
 		};
 

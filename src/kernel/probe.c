@@ -186,8 +186,8 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 		       int domain, struct diag *d)
 {
 	size_t size;
-	const void *elf = caps->typed_reads.yes ? domains[domain]->elf_typed(&size) :
-						  domains[domain]->elf_plain(&size);
+	const void *elf = caps->typed_reads.yes ? domains[domain]->elf_typed(&size)
+						: domains[domain]->elf_plain(&size);
 	struct bpf_object *obj;
 	int r;
 

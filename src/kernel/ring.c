@@ -202,8 +202,7 @@ s64 rings_drain(struct rings *r, u64 window_ns, ring_fn fn, void *ctx)
 			err = fn(ctx, ring->head, ring->head_size);
 			nr++;
 			advance(r, ring);
-		} while (!err && ring->head && ring->head->ts < next_ts &&
-			 ring->head->ts <= until);
+		} while (!err && ring->head && ring->head->ts < next_ts && ring->head->ts <= until);
 	}
 	for (u32 i = 0; i < r->nr; i++)
 		if (r->rings[i].pos != r->rings[i].released)

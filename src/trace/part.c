@@ -144,6 +144,7 @@ void part_end(struct part_dir *dir, struct part *p)
 {
 	if (!p->pq || !parquet_writer_size(p->pq))
 		return;
+	tidy_part(dir->tidy, part_name(p, false).text, part_name(p, true).text, p->pq);
 	parquet_writer_reset(p->pq);
 	p->number++;
 }

@@ -10,6 +10,7 @@
 #include "base/diag.h"
 #include "trace/parquet_encoder.h"
 #include "trace/parquet_writer.h"
+#include "trace/tidy.h"
 
 /* When a part ends; 0 is never. */
 struct part_limits {
@@ -24,8 +25,9 @@ struct part_dir {
 	const char *name; /* of the directory, for sentences */
 	struct part_limits limits;
 	struct parquet_encoder *encoder;
+	struct tidy *tidy;
 	struct buf out;
-	u64 bytes; /* that all files take */
+	u64 bytes; /* written so far */
 };
 
 struct part {

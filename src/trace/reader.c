@@ -169,7 +169,7 @@ static int read_dir(struct trace *t, struct diag *d)
 			return r;
 		has_events |= t->parts[i].nr > 0;
 	}
-	if (has_manifest && !has_events && !strstr(t->manifest, "sonde"))
+	if (has_manifest && !has_events && !strstr(t->manifest, "\"sonde\""))
 		return diag_err(d, -EINVAL, "%s is no sonde trace: its %s is something else's",
 				t->dir, NAMES_MANIFEST);
 	if (!has_manifest && !has_events)

@@ -546,7 +546,8 @@ int trace_writer_open(const char *dir, const struct trace_writer_opts *opts,
 	r = make_dir(dir, &w->part_dir.fd, d);
 	if (r < 0)
 		return r;
-	r = start_thread(w);
+	w->part_dir.tidy = tidy_new(w->part_dir.fd);
+	r = w->part_dir.tidy ? start_thread(w) : -ENOMEM;
 	if (r < 0)
 		return diag_errno(d, r, "cannot start a thread");
 	*ret = TAKE_PTR(w);
@@ -606,7 +607,7 @@ void trace_writer_counts(const struct trace_writer *w, const struct sn_event *ev
 
 u64 trace_writer_bytes(const struct trace_writer *w)
 {
-	return w->bytes;
+	return w->bytes - tidy_saved_bytes(w->part_dir.tidy);
 }
 
 /* Waits until no more than this waits for the writing thread. */
@@ -664,6 +665,7 @@ int trace_writer_finish(struct trace_writer *w, struct diag *d)
 	stop_thread(w);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++)
 		part_end(&w->part_dir, &w->streams[i].part);
+	tidy_wait(w->part_dir.tidy);
 	return trace_writer_error(w, d);
 }
 
@@ -684,6 +686,7 @@ void trace_writer_free(struct trace_writer *w)
 		batch_free(w->streams[i].spare);
 		part_done(&w->streams[i].part);
 	}
+	tidy_free(w->part_dir.tidy);
 	buf_done(&w->part_dir.out);
 	parquet_encoder_free(w->part_dir.encoder);
 	closep(&w->part_dir.fd);

@@ -208,6 +208,50 @@ TEST(rotation_loses_no_row)
 	}
 }
 
+/* Bytes of all parts of an event. */
+static u64 size_of_parts(const char *dir, const char *ev)
+{
+	char path[512];
+	struct stat st;
+	u64 size = 0;
+
+	for (u32 i = 0; i < 1000; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s/%04u.parquet", dir, ev, i);
+		if (stat(path, &st) == 0)
+			size += (u64)st.st_size;
+	}
+	return size;
+}
+
+/* Old footers go away when a part is complete, and the writer knows what is left. */
+TEST(complete_parts_are_tidied)
+{
+	struct trace_writer_opts opts = { .rows_per_group = 20, .groups_per_part = 30 };
+	const struct sn_event *ev = event("vfs_write");
+	struct sample *samples = calloc(2000, sizeof(*samples));
+	const char *dir = fresh_path();
+	struct trace_writer *w;
+	struct diag d = {};
+	u64 size;
+
+	check_eq(trace_writer_open(dir, &opts, &w, &d), 0);
+	for (u32 i = 0; i < 2000; i++) {
+		random_sample(&samples[i], ev, i);
+		check_eq(put_sample(w, &samples[i]), 0);
+	}
+	check_eq(trace_writer_finish(w, &d), 0);
+	size = size_of_parts(dir, ev->name);
+	printf("# %" PRIu64 " bytes\n", size);
+	check_eq(trace_writer_bytes(w), size);
+	trace_writer_free(w);
+	check_eq(count_parts(dir, ev->name), 4);
+	/* 100 groups of 31 columns: 15 footers' worth of old ones would be several megabytes. */
+	check(size < 1000000);
+	check_eq(read_back(dir, ev, samples, 2000, &d), 2000);
+	free(samples);
+	remove_all(dir);
+}
+
 TEST(rows_are_flushed_after_a_while)
 {
 	struct trace_writer_opts opts = { .flush_ns = 1000 };
@@ -535,7 +579,8 @@ TEST(folders_of_unknown_events_are_left_alone)
 
 TESTS(every_event_reads_back, large_groups_read_back, events_do_not_mix,
       columns_that_are_not_wanted_are_null, groups_outside_of_the_time_are_skipped,
-      rotation_loses_no_row, rows_are_flushed_after_a_while, overflow_is_counted_and_leaves_a_hole,
-      malformed_records_are_refused, manifest_is_what_was_written_last,
-      writer_takes_no_directory_that_holds_something, what_is_no_trace_is_said_to_be_none,
-      files_of_other_versions_are_read, folders_of_unknown_events_are_left_alone)
+      rotation_loses_no_row, complete_parts_are_tidied, rows_are_flushed_after_a_while,
+      overflow_is_counted_and_leaves_a_hole, malformed_records_are_refused,
+      manifest_is_what_was_written_last, writer_takes_no_directory_that_holds_something,
+      what_is_no_trace_is_said_to_be_none, files_of_other_versions_are_read,
+      folders_of_unknown_events_are_left_alone)

@@ -24,32 +24,32 @@
 static jmp_buf test_end;
 static const char *test_skip_reason = "";
 
-#define check(claim)                                                                 \
-	do {                                                                         \
-		if (!(claim)) {                                                      \
+#define check(claim)                                                                   \
+	do {                                                                           \
+		if (!(claim)) {                                                        \
 			printf("# %s:%d: not true: %s\n", __FILE__, __LINE__, #claim); \
-			longjmp(test_end, 1);                                        \
-		}                                                                    \
+			longjmp(test_end, 1);                                          \
+		}                                                                      \
 	} while (0)
 
-#define check_eq(got, want)                                                               \
-	do {                                                                              \
-		long long got_ = (long long)(got), want_ = (long long)(want);             \
-		if (got_ != want_) {                                                      \
-			printf("# %s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #got, \
-			       got_, want_);                                              \
-			longjmp(test_end, 1);                                             \
-		}                                                                         \
+#define check_eq(got, want)                                                                       \
+	do {                                                                                      \
+		long long got_ = (long long)(got), want_ = (long long)(want);                     \
+		if (got_ != want_) {                                                              \
+			printf("# %s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #got, got_, \
+			       want_);                                                            \
+			longjmp(test_end, 1);                                                     \
+		}                                                                                 \
 	} while (0)
 
-#define check_str(got, want)                                                                  \
-	do {                                                                                  \
-		const char *got_ = (got), *want_ = (want);                                    \
-		if (!got_ || strcmp(got_, want_)) {                                           \
+#define check_str(got, want)                                                                    \
+	do {                                                                                    \
+		const char *got_ = (got), *want_ = (want);                                      \
+		if (!got_ || strcmp(got_, want_)) {                                             \
 			printf("# %s:%d: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #got, \
-			       got_ ? got_ : "(null)", want_);                                \
-			longjmp(test_end, 1);                                                 \
-		}                                                                             \
+			       got_ ? got_ : "(null)", want_);                                  \
+			longjmp(test_end, 1);                                                   \
+		}                                                                               \
 	} while (0)
 
 /* Ends the test as skipped; the reason is printed. */

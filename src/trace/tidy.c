@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "trace/tidy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Old footers below this, or below an eighth of the file, are left. */
+#define MIN_DEAD_BYTES (32u << 10)
+
+struct range {
+	u64 at, size;
+};
+
+struct job {
+	struct job *next;
+	char *name, *new_name;
+	struct buf footer;
+	u64 size; /* of the part */
+	u32 nr_ranges;
+	struct range ranges[];
+};
+
+struct tidy {
+	int dirfd;
+	pthread_mutex_t lock;
+	pthread_cond_t wake, idle;
+	pthread_t thread;
+	bool has_thread, is_stopping, is_busy;
+	struct job *first, **last;
+	_Atomic u64 saved;
+};
+
+static void job_free(struct job *job)
+{
+	if (!job)
+		return;
+	free(job->name);
+	free(job->new_name);
+	buf_done(&job->footer);
+	free(job);
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+	ssize_t r;
+
+	for (; n; p += r, n -= (size_t)r) {
+		r = write(fd, p, n);
+		if (r < 0 && errno == EINTR)
+			r = 0;
+		else if (r <= 0)
+			return r < 0 ? -errno : -EIO;
+	}
+	return 0;
+}
+
+/* By way of memory, where the file system cannot copy by itself. */
+static int copy_slowly(int in, int out, struct range range)
+{
+	char bytes[1 << 14];
+	ssize_t n;
+	int r = 0;
+
+	for (; r == 0 && range.size; range.at += (u64)n, range.size -= (u64)n) {
+		n = pread(in, bytes, MIN(sizeof(bytes), range.size), (off_t)range.at);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		r = write_all(out, bytes, (size_t)n);
+	}
+	return r;
+}
+
+static int copy(int in, int out, struct range range)
+{
+	off_t at = (off_t)range.at;
+	ssize_t n;
+
+	while (range.size) {
+		n = copy_file_range(in, &at, out, NULL, range.size, 0);
+		if (n <= 0)
+			return copy_slowly(in, out, (struct range){ (u64)at, range.size });
+		range.size -= (u64)n;
+	}
+	return 0;
+}
+
+static int make_new(const struct tidy *t, const struct job *job, int out, u64 *ret_size)
+{
+	_cleanup_(closep) int in = openat(t->dirfd, job->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (in < 0 || fstat(in, &st) < 0)
+		return -errno;
+	if ((u64)st.st_size != job->size)
+		return -ESTALE;
+	r = write_all(out, PARQUET_MAGIC, PARQUET_MAGIC_SIZE);
+	for (u32 i = 0; r == 0 && i < job->nr_ranges; i++)
+		r = copy(in, out, job->ranges[i]);
+	if (r == 0)
+		r = write_all(out, job->footer.data, job->footer.len);
+	/* A name must never stand for less than what it stood for, not after a power cut either. */
+	if (r == 0 && (fdatasync(out) < 0 || fstat(out, &st) < 0))
+		r = -errno;
+	if (r == 0)
+		*ret_size = (u64)st.st_size;
+	return r;
+}
+
+static void do_job(struct tidy *t, const struct job *job)
+{
+	_cleanup_(closep) int out = -1;
+	u64 size = 0;
+
+	out = openat(t->dirfd, job->new_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		     0666);
+	if (out < 0)
+		return;
+	if (make_new(t, job, out, &size) == 0 &&
+	    renameat(t->dirfd, job->new_name, t->dirfd, job->name) == 0)
+		atomic_fetch_add(&t->saved, job->size - size);
+	else
+		(void)unlinkat(t->dirfd, job->new_name, 0);
+}
+
+static void *run(void *arg)
+{
+	struct tidy *t = arg;
+	struct job *job;
+
+	(void)pthread_mutex_lock(&t->lock);
+	for (;;) {
+		while (!t->first && !t->is_stopping)
+			(void)pthread_cond_wait(&t->wake, &t->lock);
+		job = t->first;
+		if (!job)
+			break;
+		t->first = job->next;
+		if (!t->first)
+			t->last = &t->first;
+		t->is_busy = true;
+		(void)pthread_mutex_unlock(&t->lock);
+		do_job(t, job);
+		job_free(job);
+		(void)pthread_mutex_lock(&t->lock);
+		t->is_busy = false;
+		(void)pthread_cond_broadcast(&t->idle);
+	}
+	(void)pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
+
+struct tidy *tidy_new(int dirfd)
+{
+	struct tidy *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->dirfd = dirfd;
+	t->last = &t->first;
+	(void)pthread_mutex_init(&t->lock, NULL);
+	(void)pthread_cond_init(&t->wake, NULL);
+	(void)pthread_cond_init(&t->idle, NULL);
+	return t;
+}
+
+void tidy_free(struct tidy *t)
+{
+	if (!t)
+		return;
+	if (t->has_thread) {
+		(void)pthread_mutex_lock(&t->lock);
+		t->is_stopping = true;
+		(void)pthread_cond_broadcast(&t->wake);
+		(void)pthread_mutex_unlock(&t->lock);
+		(void)pthread_join(t->thread, NULL);
+	}
+	(void)pthread_cond_destroy(&t->wake);
+	(void)pthread_cond_destroy(&t->idle);
+	(void)pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+/* The thread is started when there is something to do for the first time. */
+static bool start(struct tidy *t)
+{
+	sigset_t all, old;
+
+	if (t->has_thread)
+		return true;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	t->has_thread = pthread_create(&t->thread, NULL, run, t) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (t->has_thread)
+		(void)pthread_setname_np(t->thread, "sonde-tidy");
+	return t->has_thread;
+}
+
+static struct job *make_job(const char *name, const char *new_name, const struct parquet_writer *pq)
+{
+	u32 nr = parquet_writer_nr_groups(pq);
+	struct job *job = calloc(1, sizeof(*job) + nr * sizeof(job->ranges[0]));
+
+	if (!job)
+		return NULL;
+	job->name = strdup(name);
+	job->new_name = strdup(new_name);
+	job->size = parquet_writer_size(pq);
+	job->nr_ranges = nr;
+	for (u32 i = 0; i < nr; i++)
+		parquet_writer_group(pq, i, &job->ranges[i].at, &job->ranges[i].size);
+	if (job->name && job->new_name && parquet_writer_compact_footer(pq, &job->footer) == 0)
+		return job;
+	job_free(job);
+	return NULL;
+}
+
+void tidy_part(struct tidy *t, const char *name, const char *new_name,
+	       const struct parquet_writer *pq)
+{
+	u64 dead = parquet_writer_dead_bytes(pq);
+	struct job *job;
+
+	if (dead < MIN_DEAD_BYTES || dead < parquet_writer_size(pq) / 8 || !start(t))
+		return;
+	job = make_job(name, new_name, pq);
+	if (!job)
+		return;
+	(void)pthread_mutex_lock(&t->lock);
+	*t->last = job;
+	t->last = &job->next;
+	(void)pthread_cond_broadcast(&t->wake);
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
+void tidy_wait(struct tidy *t)
+{
+	(void)pthread_mutex_lock(&t->lock);
+	while (t->first || t->is_busy)
+		(void)pthread_cond_wait(&t->idle, &t->lock);
+	(void)pthread_mutex_unlock(&t->lock);
+}
+
+u64 tidy_saved_bytes(const struct tidy *t)
+{
+	return t->saved;
+}

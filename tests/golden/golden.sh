@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# golden.sh SONDE MAKE-TRACE DIR: compares outputs with the files in DIR, in TAP.
+# With UPDATE=1 it writes them instead.
+set -u
+sonde=$(realpath "$1") make_trace=$(realpath "$2") golden=$(realpath "$3")
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C
+unset COLUMNS SONDE_DEBUG
+
+nr=0 failed=0
+
+# same FILE COMMAND...: the command's output is the file's content, and it ends well.
+same() {
+	file=$1
+	shift
+	nr=$((nr + 1))
+	if ! "$@" >out 2>err; then
+		sed 's/^/# /' err
+		echo "not ok $nr - $file: $* failed"
+		failed=1
+	elif [ -n "${UPDATE:-}" ]; then
+		cp out "$golden/$file"
+		echo "ok $nr - $file # written"
+	elif diff -u "$golden/$file" out >diff; then
+		echo "ok $nr - $file"
+	else
+		sed 's/^/# /' diff
+		echo "not ok $nr - $file"
+		failed=1
+	fi
+}
+
+# narrow WIDTH: no line of the last output is wider.
+narrow() {
+	nr=$((nr + 1))
+	if wide=$(awk -v max="$1" 'length($0) > max { print; bad = 1 } END { exit !bad }' out); then
+		echo "# $wide"
+		echo "not ok $nr - no line over $1 columns"
+		failed=1
+	else
+		echo "ok $nr - no line over $1 columns"
+	fi
+}
+
+# The same numbers by way of JSON: an independent parser reads what we wrote.
+parses() {
+	nr=$((nr + 1))
+	if ! command -v python3 >/dev/null; then
+		echo "ok $nr - the JSON parses # SKIP no python3"
+	elif python3 -c 'import json, sys; json.load(open("out"))'; then
+		echo "ok $nr - the JSON parses"
+	else
+		echo "not ok $nr - the JSON parses"
+		failed=1
+	fi
+}
+
+"$make_trace" trace "$golden/manifest.json" || exit 1
+
+same report.txt "$sonde" report trace
+narrow 100
+same report-narrow.txt "$sonde" report --width 80 --top 3 --by bytes trace
+narrow 80
+same report-verbose.txt "$sonde" report -v --by ops --top 2 trace
+same report-window.txt "$sonde" report --since 3s --until 3.5s trace
+same report-vfs.txt "$sonde" report -e vfs trace
+same report.json "$sonde" report --format json --top 3 trace
+parses
+same block.csv "$sonde" export trace --to csv -e block_io
+same opens.jsonl "$sonde" export trace --to jsonl -e vfs_open,proc
+
+# What a crash leaves: no manifest, and a file whose last flush was cut.
+rm trace/manifest.json
+size=$(wc -c <trace/vfs_read/0000.parquet)
+truncate -s $((size - 10)) trace/vfs_read/0000.parquet
+same report-crashed.txt "$sonde" report --top 3 trace
+
+echo "1..$nr"
+exit $failed

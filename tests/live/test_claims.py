@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The comparer itself: it accepts what is right, and each way to be wrong is seen."""
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import claims as C  # noqa: E402
+
+WINDOW = {"window": {"from_ns": 100, "to_ns": 900, "pids": [7]}}
+
+
+def row(ts, **kw):
+    r = {"event": "vfs_read", "ts": ts, "cpu": 0, "pid": 7, "tid": 7, "op": ts, "ret": 64,
+         "errno": None, "path": "/a", "path_known": "exact", "dur_ns": 5, "flags": "O_RDONLY|O_CREAT"}
+    r.update(kw)
+    return r
+
+
+def block(ts, **kw):
+    return dict({"event": "block_io", "ts": ts, "cpu": 0, "pid": 7, "tid": 7, "op": 1, "rq": ts,
+                 "blk_op": "write", "sector": 0, "bytes": 4096}, **kw)
+
+
+def claim(**kw):
+    return dict({"event": "vfs_read", "pid": 7, "tid": 7, "ret": 64}, **kw)
+
+
+def problems(claims, rows, exact=("vfs_read",), subset=(), **kw):
+    c = C.Claims(json.dumps(x) for x in [WINDOW] + claims)
+    return C.Compare(c, rows, exact, subset, **kw).run()
+
+
+class Rows(unittest.TestCase):
+    def test_right(self):
+        self.assertEqual(problems([claim(), claim(ret=1)], [row(200), row(300, ret=1)]), [])
+
+    def test_outside_the_window(self):
+        self.assertEqual(problems([claim()], [row(50), row(200), row(950)]), [])
+
+    def test_missing(self):
+        self.assertRegex(problems([claim(), claim(ret=1)], [row(200)])[0], "missing.*ret=1")
+
+    def test_missing_in_the_middle(self):
+        got = problems([claim(ret=i) for i in range(9)],
+                       [row(200 + i, ret=i) for i in range(9) if i != 4])
+        self.assertEqual(len(got), 1)
+        self.assertRegex(got[0], "missing.*ret=4")
+
+    def test_extra(self):
+        self.assertRegex(problems([claim()], [row(200), row(300, ret=5)])[0], "not claimed.*ret=5")
+
+    def test_extra_is_no_fault_of_a_subset(self):
+        self.assertEqual(problems([claim()], [row(200), row(300)], (), ["vfs_read"]), [])
+
+    def test_twice(self):
+        self.assertEqual(len(problems([claim()], [row(200), row(200)])), 1)
+
+    def test_wrong_field(self):
+        self.assertRegex(problems([claim(path="/b")], [row(200)])[0], 'path is "/a", not "/b"')
+
+    def test_null_is_not_zero(self):
+        self.assertEqual(len(problems([claim(errno=0)], [row(200)])), 1)
+        self.assertEqual(len(problems([claim(ret=None)], [row(200, ret=0)])), 1)
+        self.assertEqual(len(problems([claim(ret=True)], [row(200, ret=1)])), 1)
+
+    def test_no_such_column(self):
+        self.assertRegex(problems([claim(nonsense=None)], [row(200)])[0], "has no nonsense")
+
+    def test_wrong_thread(self):
+        self.assertEqual(len(problems([claim(tid=8)], [row(200)])), 2)
+
+    def test_stranger(self):
+        self.assertRegex(problems([claim()], [row(200), row(1, pid=9)])[0], "another process")
+        self.assertEqual(problems([claim()], [row(200), row(1, pid=9)], strangers=False), [])
+
+    def test_sets(self):
+        self.assertEqual(problems([claim(flags="O_CREAT|O_RDONLY")], [row(200)]), [])
+        self.assertEqual(len(problems([claim(flags="O_CREAT")], [row(200)])), 1)
+
+    def test_ranges(self):
+        self.assertEqual(problems([claim(min={"dur_ns": 5}, max={"dur_ns": 5})], [row(200)]), [])
+        self.assertEqual(len(problems([claim(min={"dur_ns": 6})], [row(200)])), 1)
+        self.assertEqual(len(problems([claim(max={"dur_ns": 4})], [row(200)])), 1)
+        self.assertEqual(len(problems([claim(min={"dur_ns": 0})], [row(200, dur_ns=None)])), 1)
+
+    def test_any_and_end(self):
+        self.assertEqual(problems([claim(any={"path": [None, "/a"]})], [row(200)]), [])
+        self.assertEqual(len(problems([claim(any={"path": ["/b"]})], [row(200)])), 1)
+        self.assertEqual(len(problems([claim(end={"path": "/x"})], [row(200)])), 1)
+
+    def test_repeat(self):
+        self.assertEqual(problems([claim(repeat=3)], [row(200), row(201), row(202)]), [])
+        self.assertEqual(len(problems([claim(repeat=3)], [row(200), row(201)])), 1)
+
+    def test_invalid_utf8_is_marked(self):
+        self.assertEqual(len(problems([claim(_invalid_utf8=True)], [row(200)])), 1)
+        self.assertEqual(problems([claim(_invalid_utf8=True)], [row(200, _invalid_utf8=True)]), [])
+
+
+class Blocks(unittest.TestCase):
+    BOTH = ("vfs_read", "block_io")
+
+    def test_order_is_free(self):
+        claims = [dict(block(0), sector=s) for s in (0, 8)]
+        for c in claims:
+            del c["ts"], c["rq"], c["cpu"]
+        self.assertEqual(problems(claims, [block(200, sector=8), block(300)], self.BOTH), [])
+        self.assertEqual(len(problems(claims, [block(200), block(300)], self.BOTH)), 2)
+
+    def test_operation(self):
+        claims = [claim(let={"op": "x"}),
+                  {"event": "block_io", "pid": 7, "tid": 7, "sector": 0, "bytes": 4096, "op": "$x"}]
+        self.assertEqual(problems(claims, [row(200), block(190, op=200)], self.BOTH), [])
+        self.assertRegex(problems(claims, [row(200), block(190, op=3)], self.BOTH)[0], "op is 3, not 200")
+
+    def test_totals(self):
+        s = {"sum": {"event": "block_io", "field": "bytes", "n": 8192, "where": {"blk_op": "write"}}}
+        d = {"distinct": {"event": "block_io", "field": "rq", "where": {}}}
+        n = {"count": {"event": "block_io", "n": 2, "where": {}}}
+        c = {"cover": {"event": "block_io", "from_sector": 0, "bytes": 8192, "at_most": 2}}
+        good = [block(200), block(300, sector=8)]
+        self.assertEqual(problems([s, d, n, c], good, (), ["block_io"]), [])
+        self.assertEqual(len(problems([s, n, c], good[:1], (), ["block_io"])), 3)
+        self.assertEqual(len(problems([d], [block(200), block(200)], (), ["block_io"])), 1)
+        self.assertEqual(len(problems([c], [block(200), block(300, sector=16)], (), ["block_io"])), 2)
+
+
+class Conditions(unittest.TestCase):
+    def test_forms(self):
+        r = row(200, comm="late-x")
+        for text in ("ret=64", "ret!=63", "ret>=64", "ret<=64", "ret>63", "ret<65", "errno=null",
+                     "path=/a", "comm~late-*"):
+            self.assertTrue(C.Condition(text).holds(r), text)
+        for text in ("ret=63", "ret<64", "errno<1", "path=null", "comm~early-*", "nothing~*"):
+            self.assertFalse(C.Condition(text).holds(r), text)
+
+
+class Conservation(unittest.TestCase):
+    PROG = {"name": "vfs_exit", "runs": 10, "missed": 0, "emitted": 3, "stored": 0, "filtered": 1,
+            "sampled": 0, "aggregated": 0, "unmatched": 0, "ignored": 5, "lost_ring": 1, "lost_map": 0}
+    EVENT = {"name": "vfs_read", "emitted": 3, "written": 2, "lost_writer": 1, "lost_ring": 1, "late": 0}
+    ROWS = [{"event": "vfs_read"}] * 2 + [
+        {"event": "lost", "of": "vfs_read", "cause": "ring", "nr": 1},
+        {"event": "lost", "of": "vfs_read", "cause": "writer", "nr": 1}]
+
+    def book(self, prog=(), event=()):
+        return {"streams": [{"name": "vfs_read"}], "conservation": {"programs": [dict(self.PROG, **dict(prog))],
+                                 "events": [dict(self.EVENT, **dict(event))]}}
+
+    def test_adds_up(self):
+        self.assertEqual(C.conservation(self.book(), self.ROWS), [])
+        self.assertEqual(C.conservation(self.book({"runs": None}), self.ROWS), [])
+
+    def test_does_not(self):
+        self.assertEqual(len(C.conservation({}, [])), 1)
+        self.assertEqual(len(C.conservation(self.book({"runs": 11}), self.ROWS)), 1)
+        self.assertEqual(len(C.conservation(self.book((), {"late": 1}), self.ROWS)), 1)
+        self.assertEqual(len(C.conservation(self.book(), self.ROWS[1:])), 1)
+        self.assertEqual(len(C.conservation(self.book(), self.ROWS[:3])), 1)
+        self.assertEqual(len(C.conservation(self.book(), self.ROWS + self.ROWS[2:3])), 1)
+
+
+class Invariants(unittest.TestCase):
+    def test_right(self):
+        self.assertEqual(C.invariants([row(200), row(300)], {}, 1), [])
+
+    def test_wrong(self):
+        manifest = {"started": {"mono_ns": 100}, "stopped": {"mono_ns": 900}}
+        for kw in ({"pid": 1}, {"ts": 50}, {"dur_ns": -1}, {"errno": "EIO"}, {"ret": -5}, {"op": 0},
+                   {"bytes": 63}, {"path": None}, {"path_known": "unknown"}, {"path_known": ""}):
+            self.assertEqual(len(C.invariants([dict(row(200), **kw)], manifest, 1)), 1, kw)
+        self.assertEqual(len(C.invariants([row(200), row(200)], {}, 1)), 1)
+
+    def test_block(self):
+        good = block(200, dur_ns=7, queue_ns=3, device_ns=4, error=0, errno=None, parts=1)
+        self.assertEqual(C.invariants([good], {}, 1), [])
+        for kw in ({"dur_ns": 8}, {"queue_ns": None}, {"error": -5}, {"parts": 0}, {"sector": (1 << 64) - 1}):
+            self.assertEqual(len(C.invariants([dict(good, **kw)], {}, 1)), 1, kw)
+
+
+if __name__ == "__main__":
+    unittest.main()

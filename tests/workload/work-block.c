@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Requests to a disk that nobody else uses: dev=, a whole disk but for block_part. */
+#include "sonde-work.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+static char bytes[1 << 20] __attribute__((aligned(PAGE)));
+
+struct disk {
+	struct wfile file;
+	char dev[32]; /* of the whole disk */
+	u64 first;    /* sector of it where file begins */
+	u64 size;
+	const char *kind; /* rq, or bio */
+};
+
+static struct disk open_disk(int flags)
+{
+	const char *path = param_str("dev", NULL);
+	struct disk d = { .kind = param_str("kind", "rq") };
+	struct stat st;
+
+	if (!path)
+		die("dev= is missing");
+	wfile_open(&d.file, path, flags, 0);
+	if (fstat(d.file.fd, &st) || !S_ISBLK(st.st_mode))
+		die("%s is no disk", path);
+	snprintf(d.dev, sizeof(d.dev), "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	if (ioctl(d.file.fd, BLKGETSIZE64, &d.size))
+		die("cannot ask %s for its size", path);
+	return d;
+}
+
+/* A row of one request. op is the name of the operation it belongs to, or NULL. */
+static void claim_block(const struct disk *d, const char *blk_op, u64 offset, u64 size,
+			const char *op)
+{
+	struct claim c;
+	char ref[32];
+
+	claim_row(&c, "block_io");
+	claim_str(&c, "blk_op", blk_op);
+	claim_num(&c, "sector", (s64)(d->first + offset / 512));
+	claim_num(&c, "bytes", (s64)size);
+	claim_str(&c, "dev", d->dev);
+	claim_str(&c, "blk_kind", d->kind);
+	claim_num(&c, "error", 0);
+	claim_null(&c, "errno");
+	claim_num(&c, "parts", 1);
+	claim_num(&c, "requeues", 0);
+	if (!strcmp(d->kind, "bio"))
+		claim_null(&c, "device_ns");
+	if (op) {
+		snprintf(ref, sizeof(ref), "$%s", op);
+		claim_str(&c, "op", ref);
+	}
+	claim_end(&c);
+}
+
+/* One direct operation, its row, and the row of its request. */
+static void direct_io(const struct disk *d, const char *call, u64 offset, u64 size)
+{
+	static unsigned int nr;
+	char op[16];
+
+	snprintf(op, sizeof(op), "op%u", nr++);
+	if (do_io_op(call, &d->file, bytes, size, (s64)offset, op) != (s64)size)
+		die("%s of %llu bytes at %llu failed", call, (unsigned long long)size,
+		    (unsigned long long)offset);
+	claim_block(d, strstr(call, "write") ? "write" : "read", offset, size, op);
+}
+
+void work_block_rw(void)
+{
+	u64 nr = param_num("n", 100), size = param_num("bytes", 4096);
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+
+	if (nr * size > d.size || size > sizeof(bytes))
+		die("the disk is too small");
+	window_begin();
+	for (u64 i = 0; i < nr; i++)
+		direct_io(&d, "pwrite64", i * size, size);
+	for (u64 i = 0; i < nr; i++)
+		direct_io(&d, "pread64", i * size, size);
+	window_end();
+	claim_distinct("block_io", "rq", "");
+}
+
+void work_block_part(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+
+	d.first = param_num("first", 2048);
+	snprintf(d.dev, sizeof(d.dev), "%s", param_str("disk", "?"));
+	window_begin();
+	for (u64 i = 0; i < param_num("n", 10); i++)
+		direct_io(&d, "pwrite64", i * 4096, 4096);
+	window_end();
+}
+
+void work_block_end(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 last = d.size / 4096 * 4096 - 4096;
+
+	window_begin();
+	direct_io(&d, "pread64", last, 4096);
+	direct_io(&d, "pwrite64", last, 4096);
+	direct_io(&d, "pread64", last - 65536, 65536);
+	window_end();
+}
+
+/* Hands nr requests over at once and waits for all. */
+static void submit(const struct disk *d, int opcode, u64 nr, u64 size, u64 stride)
+{
+	struct io_event *events = calloc(nr, sizeof(*events));
+	struct iocb *iocbs = calloc(nr, sizeof(*iocbs)), **list = calloc(nr, sizeof(*list));
+	aio_context_t ctx = 0;
+	u64 done = 0;
+
+	if (!events || !iocbs || !list || SYS(SYS_io_setup, nr, &ctx) < 0)
+		die("no memory");
+	for (u64 i = 0; i < nr; i++) {
+		iocbs[i].aio_fildes = (unsigned int)d->file.fd;
+		iocbs[i].aio_lio_opcode = (unsigned short)opcode;
+		iocbs[i].aio_buf = (u64)(uintptr_t)(bytes + i * size);
+		iocbs[i].aio_nbytes = size;
+		iocbs[i].aio_offset = (s64)(i * stride);
+		list[i] = &iocbs[i];
+	}
+	if (SYS(SYS_io_submit, ctx, nr, list) != (s64)nr)
+		die("cannot submit");
+	while (done < nr) {
+		s64 n = SYS(SYS_io_getevents, ctx, nr - done, nr - done, events, NULL);
+
+		if (n <= 0)
+			die("cannot wait for requests");
+		for (s64 i = 0; i < n; i++)
+			if (events[i].res != (s64)size)
+				die("a request failed");
+		done += (u64)n;
+	}
+	(void)SYS(SYS_io_destroy, ctx);
+	free(events);
+	free(iocbs);
+	free(list);
+}
+
+void work_block_same(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 nr = param_num("n", 8);
+
+	if (nr * 4096 > sizeof(bytes))
+		die("too many requests");
+	window_begin();
+	for (int round = 0; round < 20; round++)
+		submit(&d, IOCB_CMD_PREAD, nr, 4096, 0);
+	window_end();
+	for (u64 i = 0; i < 20 * nr; i++)
+		claim_block(&d, "read", 0, 4096, NULL);
+	claim_distinct("block_io", "rq", "");
+}
+
+void work_block_merge(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 nr = param_num("n", 16), size = param_num("bytes", 4096);
+	struct claim c;
+
+	if (nr * size > sizeof(bytes))
+		die("too many bytes");
+	window_begin();
+	submit(&d, IOCB_CMD_PWRITE, nr, size, size);
+	window_end();
+	/* However they were joined, each byte was written once. */
+	claim_sum("block_io", "bytes", nr * size, "\"blk_op\":\"write\"");
+	claim_distinct("block_io", "sector", "\"blk_op\":\"write\"");
+	claim_kind(&c, "cover");
+	claim_str(&c, "event", "block_io");
+	claim_num(&c, "from_sector", 0);
+	claim_num(&c, "bytes", (s64)(nr * size));
+	claim_num(&c, "at_most", (s64)(param_num("merged", 0) ? nr - 1 : nr));
+	claim_end(&c);
+}
+
+void work_block_discard(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 ranges[][2] = { { 0, 1 << 20 }, { 4 << 20, 65536 }, { 8 << 20, 4096 } };
+
+	window_begin();
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		if (ioctl(d.file.fd, BLKDISCARD, ranges[i])) {
+			if (errno == EOPNOTSUPP)
+				skip("the disk cannot discard");
+			die("cannot discard");
+		}
+	window_end();
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		claim_block(&d, "discard", ranges[i][0], ranges[i][1], NULL);
+}
+
+/* fsync(2), its row, and the row of the flush it is for the disk. */
+static void flush(const struct disk *d)
+{
+	static unsigned int nr;
+	char op[16], ref[17];
+	struct claim c;
+
+	snprintf(op, sizeof(op), "sync%u", nr++);
+	snprintf(ref, sizeof(ref), "$%s", op);
+	if (fsync(d->file.fd))
+		die("cannot sync");
+	claim_row(&c, "vfs_fsync");
+	claim_str(&c, "call", "fsync");
+	claim_num(&c, "fd", d->file.fd);
+	claim_ret(&c, 0);
+	claim_file(&c, &d->file);
+	claim_let(&c, "op", op);
+	claim_end(&c);
+	claim_row(&c, "block_io");
+	claim_str(&c, "blk_op", "flush");
+	claim_num(&c, "bytes", 0);
+	claim_str(&c, "dev", d->dev);
+	claim_num(&c, "error", 0);
+	claim_str(&c, "op", ref);
+	claim_end(&c);
+}
+
+void work_block_flush(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 nr = param_num("n", 10);
+
+	window_begin();
+	for (u64 i = 0; i < nr; i++) {
+		direct_io(&d, "pwrite64", i * 4096, 4096);
+		flush(&d);
+	}
+	window_end();
+}
+
+struct others {
+	struct disk *disk;
+	u64 nr;
+};
+
+static void write_and_flush(void *arg)
+{
+	struct others *o = arg;
+
+	for (u64 i = 0; i < o->nr; i++) {
+		direct_io(o->disk, "pwrite64", 65536 + i * 4096, 4096);
+		flush(o->disk);
+	}
+}
+
+/* Who asks only for the first process must not be told of the other's flushes. */
+void work_block_others(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	struct others o = { &d, param_num("n", 10) };
+
+	window_begin();
+	direct_io(&d, "pwrite64", 0, 4096);
+	flush(&d);
+	reap(spawn(write_and_flush, &o));
+	window_end();
+}
+
+void work_block_buffered(void)
+{
+	struct disk d = open_disk(O_RDWR);
+	u64 size = param_num("bytes", 1 << 20);
+	struct claim c;
+
+	if (size > d.size)
+		die("the disk is too small");
+	window_begin();
+	for (u64 i = 0; i < size / 4096; i++)
+		do_io("pwrite64", &d.file, bytes, 4096, (s64)(i * 4096));
+	if (fsync(d.file.fd))
+		die("cannot sync");
+	window_end();
+	claim_sum("block_io", "bytes", size, "\"blk_op\":\"write\"");
+	claim_kind(&c, "cover");
+	claim_str(&c, "event", "block_io");
+	claim_num(&c, "from_sector", 0);
+	claim_num(&c, "bytes", (s64)size);
+	claim_num(&c, "at_most", (s64)(size / 4096));
+	claim_end(&c);
+}
+
+void work_block_flood(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 nr = param_num("n", 20000);
+
+	window_begin();
+	for (u64 i = 0; i < nr; i++)
+		if (SYS(SYS_pread64, d.file.fd, bytes, 4096, i % 1024 * 4096) != 4096)
+			die("cannot read");
+	window_end();
+	usleep(RING_IS_EMPTY_US);
+	claim_count("block_io", nr, "");
+	claim_sum("block_io", "bytes", nr * 4096, "");
+}
