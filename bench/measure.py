@@ -14,7 +14,7 @@ from subjects import Failed, last_words
 
 READY_S = 30
 WORK_S = 300
-END_S = 120
+END_S = 60
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def listdir(path):
 
 
 def cpu_seconds(pid):
-    """CPU that a process has used so far, with its descendants, to the nanosecond where possible."""
+    """CPU that a process and its descendants have used so far, to the nanosecond."""
     total_ns = 0
     for task in listdir(f"/proc/{pid}/task"):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat") as f:
@@ -99,9 +99,10 @@ class Tracer:
         pin = (lambda: os.sched_setaffinity(0, {cpu})) if cpu is not None else None
         with open(self.log, "w") as log:
             self.start = time.monotonic()
-            self.proc = subprocess.Popen(subject.command(pid, tids, folder, mode), stdout=log, stderr=log,
-                                         stdin=subprocess.DEVNULL, cwd=folder, preexec_fn=pin,
-                                         env=subject.environment(folder), process_group=0)
+            self.proc = subprocess.Popen(subject.command(pid, tids, folder, mode), stdout=log,
+                                         stderr=log, stdin=subprocess.DEVNULL, cwd=folder,
+                                         env=subject.environment(folder), preexec_fn=pin,
+                                         process_group=0)
         try:
             subject.wait_ready(self.proc, folder, self.log, self.start + READY_S)
         except Exception:
@@ -153,7 +154,8 @@ def measure(subject, build, parent, mode, calls, cpus, rate=0, tracer_cpu=None, 
             files=None):
     """
     Runs a workload under a subject. other_pid: trace that process instead, so that no
-    filter matches. parent: where traces go; files: where the work's files are. Returns a flat dictionary; what a subject cannot tell is None.
+    filter matches. parent: where traces go; files: where the work's files are.
+    Returns a flat dictionary; what a subject cannot tell is None.
     """
     with work_folder(parent) as folder, contextlib.ExitStack() as stack:
         work = Work(build, mode, calls, cpus, files or folder, rate)

@@ -230,8 +230,8 @@ def targets(data):
     t.at_most("report over 10 million rows", 3,
               [row["report_s"] / row["rows"] * 1e7 for row in data.of("big", None, "sonde")], "s")
     t.at_least("export --to csv, one core", 3,
-               [row["export_rows"] / row["export_s"] / 1e6 for row in data.of("big", None, "sonde")],
-               "million rows/s")
+               [row["export_rows"] / row["export_s"] / 1e6
+                for row in data.of("big", None, "sonde")], "million rows/s")
     return table(["", "wanted", "measured", ""], t.rows)
 
 
@@ -271,8 +271,8 @@ def render(raw):
         "# Benchmarks", "",
         "Written by `make bench`. Every subject runs in every round, in a changing order, and is",
         "compared with the same round's run without a tracer; figures are medians over the rounds,",
-        "smallest and largest in parentheses. Absolute figures move from machine to machine; ratios",
-        "are what to keep.", "",
+        "smallest and largest in parentheses. Absolute figures move from machine to machine;",
+        "ratios are what to keep.", "",
         f"* {m['cpu']}, {m['cpus']} CPUs, {num(m['memory_bytes'] / 2**30)} GiB"
         f"{', a virtual machine' if m['guest'] else ''}; Linux {m['kernel']}; {m['date']}",
         f"* `{raw['command']}`",
@@ -285,12 +285,12 @@ def render(raw):
         "## Who is measured", "",
         *table(["", "", "version"],
                [[s["name"], s["about"], s["version"]] for s in raw["subjects"]]),
-        "A call is one system call, entered and left. The tracer runs on another CPU than the work.",
-        "Files that are worked on are in memory (tmpfs); traces go to disk.",
-        "Tracer CPU is counted from the moment it is ready to its end, everything written.", "",
+        "A call is one system call, entered and left. The tracer runs on another CPU than the work,",
+        "unless said. Files that are worked on are in memory (tmpfs); traces go to disk. Tracer CPU",
+        "is counted from the moment it is ready to its end, everything written.", "",
         "## Loop: pread and pwrite of 64 cached bytes", "", *loop_table(data, "rw"),
         "## File work: open write close open read close stat rename unlink", "",
-        "sonde's vfs rows are of six of these nine calls; the others have their rows elsewhere.", "",
+        "sonde's vfs rows are of six of these nine calls.", "",
         *loop_table(data, "files"),
         "## TCP: 64 bytes there and back between two threads of one CPU", "",
         *loop_table(data, "tcp"),

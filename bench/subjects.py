@@ -308,29 +308,40 @@ class TraceCmd(Subject):
     about = "trace-cmd record -e raw_syscalls -P TID ..."
     needs = ("trace-cmd", "unshare")
     ready_line = "Hit Ctrl"
-    # Where the function tracer is locked down these cannot be opened for writing. trace-cmd
-    # resets them although it only records events, and fails or crashes on them.
-    # In a mount namespace of its own, plain files take their place.
-    covered = ("/proc/sys/kernel/ftrace_enabled", "/sys/kernel/tracing/set_ftrace_pid",
-               "/sys/kernel/tracing/set_ftrace_filter", "/sys/kernel/tracing/set_ftrace_notrace")
+    # In a mount namespace of its own, plain files take the place of these. Where the function
+    # tracer is locked down they cannot be written, and trace-cmd, which resets them although it
+    # only records events, fails or crashes.
+    locked = {"/proc/sys/kernel/ftrace_enabled": "1\n",
+              "/sys/kernel/tracing/set_ftrace_pid": "no pid\n",
+              "/sys/kernel/tracing/set_ftrace_filter": "",
+              "/sys/kernel/tracing/set_ftrace_notrace": ""}
+    # It measures this one, copies it, and fails if meanwhile anybody loaded a BPF program.
+    changing = "/proc/kallsyms"
 
     def version(self):
         return output(["trace-cmd", "--version"]).stdout.strip().split("\n")[0]
 
+    def covers(self):
+        with open(self.changing) as f:
+            covers = {self.changing: f.read()}
+        if not is_writable("/proc/sys/kernel/ftrace_enabled"):
+            covers.update(self.locked)
+        return {path: text for path, text in covers.items() if os.path.exists(path)}
+
     def prepare(self, work):
-        for i, path in enumerate(self.covered):
+        script = ["set -e"]
+        for i, (path, text) in enumerate(self.covers().items()):
             with open(os.path.join(work, f"cover{i}"), "w") as f:
-                f.write({"ftrace_enabled": "1\n", "set_ftrace_pid": "no pid\n"}.get(
-                    os.path.basename(path), ""))
+                f.write(text)
+            script.append(f"mount --bind 'cover{i}' {path}")
+        script.append('exec stdbuf -oL trace-cmd "$@"')
+        with open(os.path.join(work, "start"), "w") as f:
+            f.write("\n".join(script) + "\n")
 
     def command(self, pid, tids, work, mode):
-        mounts = []
-        if not is_writable(self.covered[0]):
-            mounts = [f"mount --bind '{work}/cover{i}' {path}"
-                      for i, path in enumerate(self.covered)]
         pids = [word for tid in tids for word in ("-P", str(tid))]
-        return ["unshare", "-m", "sh", "-ec", "\n".join(mounts + ['exec stdbuf -oL trace-cmd "$@"']), "sh",
-                "record", "-e", "raw_syscalls", *pids, "-o", self.out(work)]
+        return ["unshare", "-m", "sh", os.path.join(work, "start"), "record", "-e", "raw_syscalls",
+                *pids, "-o", self.out(work)]
 
     def recorded(self, mode, work, log):
         wanted = "|".join(str(nr) for nr in sorted(numbers(mode)))

@@ -58,7 +58,7 @@ static __noinline int sn_current_refused(void)
 
 /* ---- losses ---- */
 
-static __noinline int sn_lose(u32 slot)
+static __noinline int sn_lose(u32 slot, u32 cause)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 	u64 now = bpf_ktime_get_ns();
@@ -69,6 +69,7 @@ static __noinline int sn_lose(u32 slot)
 	if (!cpu->holes[slot].nr)
 		cpu->holes[slot].first_ns = now;
 	cpu->holes[slot].last_ns = now;
+	cpu->holes[slot].cause = cause;
 	__sync_fetch_and_add(&cpu->holes[slot].nr, 1);
 	return 0;
 }
@@ -93,7 +94,7 @@ static __noinline int sn_tell_hole(u32 slot)
 	lost->last_ns = hole->last_ns;
 	lost->nr = hole->nr;
 	lost->of = sn_event_id(slot);
-	lost->cause = SN_CAUSE_ring;
+	lost->cause = (u32)hole->cause;
 	hole->nr = 0;
 	__sync_fetch_and_add(&cpu->emitted[SN_SLOT_lost], 1);
 	sn_submit(lost);

@@ -57,6 +57,7 @@ struct sn_cfg {
 /* Records that found no room, of one event on one cpu, not yet told by a lost record. */
 struct sn_hole {
 	u64 nr, first_ns, last_ns;
+	u64 cause; /* enum sn_cause, of the last of them */
 };
 
 /* A cpu's own counters. Only its own programs write them. */

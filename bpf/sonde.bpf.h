@@ -233,8 +233,8 @@ static __always_inline u32 sn_event_id(u32 slot)
 	}
 }
 
-/* Notes that a record of this event found no room. */
-static int sn_lose(u32 slot);
+/* Notes that a record of this event is missing, and why. */
+static int sn_lose(u32 slot, u32 cause);
 /* Tells the holes of this event, now that there is room. */
 static int sn_tell_hole(u32 slot);
 
@@ -246,7 +246,7 @@ static __always_inline void *sn_reserve(struct sn_percpu *cpu, u32 slot, u64 siz
 	void *rec = ring ? bpf_ringbuf_reserve(ring, size, 0) : NULL;
 
 	if (!rec)
-		sn_lose(slot);
+		sn_lose(slot, SN_CAUSE_ring);
 	return rec;
 }
 
@@ -256,7 +256,7 @@ static __always_inline void *sn_reserve_prio(u32 slot, u64 size)
 	void *rec = bpf_ringbuf_reserve(&sn_prio, size, 0);
 
 	if (!rec)
-		sn_lose(slot);
+		sn_lose(slot, SN_CAUSE_ring);
 	return rec;
 }
 

@@ -253,8 +253,17 @@ static __always_inline struct request_entry *entry_of(struct request *rq, enum s
 	u32 flags = BPF_CORE_READ(rq, cmd_flags), op = flags & 0xff;
 	u32 dev;
 
-	if (e && e->state != RQ_FREE)
+	if (e && e->state == RQ_QUEUED)
 		return e;
+	/*
+	 * Issued and neither completed nor given back: its completion never came to us. That
+	 * has been seen on 6.18, some in 100,000, where one interrupts another; the kernel
+	 * does not count it as missed.
+	 */
+	if (e && e->state == RQ_ISSUED) {
+		sn_lose(SN_SLOT_block_io, SN_CAUSE_missed);
+		e->state = RQ_FREE;
+	}
 	dev = disk_dev(sn_request_disk(rq));
 	if (!take_submitter(rq, op, dev, &fresh.by)) {
 		*ret_why = sn_cfg.filters || sn_cfg.nr_devs ? SN_OUT_filtered : SN_OUT_unmatched;

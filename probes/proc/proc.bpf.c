@@ -132,6 +132,37 @@ static __always_inline u32 comm_len(const char *comm)
 	return n;
 }
 
+static __always_inline void fill_task(struct task_record *r, struct task_struct *task, u32 how)
+{
+	header_of(&r->rec.hdr, SN_EV_tasks, task);
+	r->rec.start_ns = BPF_CORE_READ(task, start_time);
+	r->rec.parent_pid = BPF_CORE_READ(task, real_parent, tgid);
+	r->rec.uid = BPF_CORE_READ(task, cred, uid.val);
+	r->rec.kthread = !!(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+	r->rec.name.off = sizeof(r->rec);
+	r->rec.name.len = (u16)comm_len(r->comm);
+	r->rec.args.off = 0;
+	r->rec.args.len = 0;
+	r->rec.how = how;
+}
+
+/* A thread that filters accept from now on: neither snapshot nor fork told what it is. */
+static __noinline int tell_task(struct task_struct *task)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+	struct task_record *r;
+
+	r = sn_reserve_prio(SN_SLOT_tasks, sizeof(*r));
+	if (!r)
+		return 0;
+	BPF_CORE_READ_INTO(&r->comm, task, comm);
+	fill_task(r, task, SN_KNOWN_exact);
+	sn_submit(r);
+	if (cpu)
+		sn_emitted(cpu, SN_SLOT_tasks);
+	return 0;
+}
+
 /* Runs in sonde itself, once, for every thread there is. */
 SEC("?iter/task")
 int proc_snapshot(struct bpf_iter__task *ctx)
@@ -156,14 +187,7 @@ int proc_snapshot(struct bpf_iter__task *ctx)
 	if (!accepted(wanted, pid))
 		return sn_count(SN_P_proc_snapshot, SN_OUT_filtered);
 
-	header_of(&r.rec.hdr, SN_EV_tasks, task);
-	r.rec.start_ns = task->start_time;
-	r.rec.parent_pid = BPF_CORE_READ(task, real_parent, tgid);
-	r.rec.uid = BPF_CORE_READ(task, cred, uid.val);
-	r.rec.kthread = !!(task->flags & PF_KTHREAD);
-	r.rec.name.off = sizeof(r.rec);
-	r.rec.name.len = (u16)comm_len(r.comm);
-	r.rec.how = SN_KNOWN_snapshot;
+	fill_task(&r, task, SN_KNOWN_snapshot);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return sn_count(SN_P_proc_snapshot, SN_OUT_aggregated);
 }
@@ -201,7 +225,7 @@ struct exec_room {
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	u32 wanted = wanted_of(task) & ~SN_FILTER_COMM;
+	u32 before = wanted_of(task), wanted = before & ~SN_FILTER_COMM;
 	unsigned long start, len;
 	struct sn_proc_exec *e;
 	struct exec_room *room;
@@ -215,6 +239,8 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 		return sn_count(SN_P_proc_exec, SN_OUT_lost_map);
 	if (!accepted(wanted, task->tgid))
 		return sn_count(SN_P_proc_exec, SN_OUT_filtered);
+	if (!accepted(before, task->tgid))
+		tell_task(task);
 	e = sn_reserve_prio(SN_SLOT_proc_exec, sizeof(*e) + sizeof(*room));
 	if (!e)
 		return sn_count(SN_P_proc_exec, SN_OUT_lost_ring);
@@ -289,7 +315,7 @@ int BPF_PROG(proc_free, struct task_struct *task)
 SEC("?tp_btf/task_rename")
 int BPF_PROG(proc_rename, struct task_struct *task, const char *comm)
 {
-	u32 wanted = wanted_of(task) & ~SN_FILTER_COMM;
+	u32 before = wanted_of(task), wanted = before & ~SN_FILTER_COMM;
 	struct sn_proc_rename *e;
 	char new_comm[COMM_SIZE] = {};
 	char *room;
@@ -303,6 +329,8 @@ int BPF_PROG(proc_rename, struct task_struct *task, const char *comm)
 		return sn_count(SN_P_proc_rename, SN_OUT_ignored); /* the exec row tells it */
 	if (!accepted(wanted, task->tgid))
 		return sn_count(SN_P_proc_rename, SN_OUT_filtered);
+	if (!accepted(before, task->tgid))
+		tell_task(task);
 	e = sn_reserve_prio(SN_SLOT_proc_rename, sizeof(*e) + 2 * COMM_SIZE);
 	if (!e)
 		return sn_count(SN_P_proc_rename, SN_OUT_lost_ring);

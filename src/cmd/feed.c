@@ -132,6 +132,8 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	r = select_streams(&f->streams, false, &l->events, d);
 	r = r < 0 ? r : select_ops(&f->ops, &o->cfg.calls, &o->cfg.blk_ops, d);
 	r = r < 0 ? r : select_samples(&f->samples, o->cfg.sample, d);
+	if (f->min_bytes > f->max_bytes)
+		return diag_err(d, -EINVAL, "--min-size is larger than --max-size");
 	r = r < 0 ? r : add_devices(f, &o->cfg, d);
 	r = r < 0 ? r : add_uids(f, &o->cfg, d);
 	r = r < 0 ? r : check_tids(f, d);

@@ -298,6 +298,9 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
 		const struct sn_event *ev = schema_event(slot);
 
+		/* what comes only to make names from is not written as rows */
+		if (!schema_is_core(ev) && !(f->feed->events >> slot & 1))
+			continue;
 		trace_writer_counts(f->writer, ev, &counts);
 		if (!counts.put && !sum.emitted[slot] && !sum.lost[slot])
 			continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <errno.h>
+#include <stdio.h>
 
 #include "cmd/feed.h"
 #include "cmd/select.h"
@@ -92,6 +93,8 @@ static int cmd_stream(const struct stream_opts *o)
 	if (err < 0)
 		return cmd_fail("stream", err, &d);
 	err = feed_start(&s.feed, on_row, &s, &d);
+	if (err >= 0)
+		fprintf(stderr, "recording%s\n", o->command ? "" : "; Ctrl-C ends it");
 	while (err >= 0 && end == FEED_GOES_ON) {
 		end = feed_step(&s.feed, &o->run, &err);
 		if (err >= 0)

@@ -276,7 +276,7 @@ static int tell_last_holes(struct capture *c, ring_fn fn, void *ctx)
 			.last_ns = h->last_ns,
 			.nr = h->nr,
 			.of = schema_event(slot)->id,
-			.cause = SN_CAUSE_ring,
+			.cause = (u32)h->cause,
 		};
 
 		if (h->nr)

@@ -418,6 +418,7 @@ static void add_hole(struct sn_hole *to, const struct sn_hole *from)
 	if (from->last_ns > to->last_ns)
 		to->last_ns = from->last_ns;
 	to->nr += from->nr;
+	to->cause = from->cause;
 }
 
 void probes_percpu(const struct probes *p, struct sn_percpu *ret)

@@ -19,7 +19,7 @@
 	X(kernel_read) X(kernel_write) X(filp_open) X(vfs_fsync)
 
 /* Why records were lost. */
-#define SN_CAUSES(X) X(unknown) X(ring) X(map) X(writer)
+#define SN_CAUSES(X) X(unknown) X(ring) X(map) X(writer) X(missed)
 
 /* How a name became known. */
 #define SN_KNOWNS(X) X(unknown) X(exact) X(dictionary) X(snapshot) X(unlinked) X(joined)

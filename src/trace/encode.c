@@ -196,9 +196,6 @@ static s64 deltas(u64 *to, const u64 *v, u32 n, u64 prev, unsigned int width)
 	for (u32 i = 0; i < n; i++)
 		to[i] -= (u64)min;
 	memset(to + n, 0, (BLOCK - n) * sizeof(*to));
-	if (width == 4)
-		for (u32 i = 0; i < n; i++)
-			to[i] &= UINT32_MAX;
 	return min;
 }
 

@@ -10,6 +10,8 @@
 
 /* Groups for which a column stays at what it fell back to. */
 #define PAUSE 15
+/* In groups smaller than this trying again costs next to nothing. */
+#define MIN_PAUSE_ROWS 8192u
 /* Below this many bytes compressing costs more than it saves. */
 #define MIN_COMPRESS 96u
 
@@ -162,6 +164,9 @@ static void put_indices(struct parquet_encoder *e, const u32 *index, struct enco
 {
 	unsigned int width = encode_width(e->nr_dict);
 
+	/* Whole bytes: more of them before compression, and clearly fewer after. */
+	if (width > 2 && width <= 16)
+		width = width <= 8 ? 8 : 16;
 	chunk->encoding = PARQUET_RLE_DICTIONARY;
 	buf_putc(&e->page, (char)width);
 	encode_indices(&e->page, index, e->nr_values, width);
@@ -235,8 +240,8 @@ static int put_numbers(struct parquet_encoder *e, struct encoder_column *column,
 	} else if (column->skip_dict) {
 		column->skip_dict--;
 	} else if (column->desc->kind != SN_K_time) {
-		r = encode_dict_build(&e->dict, e->numbers, n, MAX(n / 8, 16u), e->index, &used);
-		if (!r && used > n / 4)
+		r = encode_dict_build(&e->dict, e->numbers, n, MAX(n / 4, 16u), e->index, &used);
+		if (!r && used > n / 2 && n >= MIN_PAUSE_ROWS)
 			column->skip_dict = PAUSE;
 	}
 	if (r < 0)
@@ -414,7 +419,7 @@ static int put_pages(struct parquet_encoder *e, struct encoder_column *column, u
 			dict = e->packed.data;
 			page = e->packed.data + dict_size;
 		} else {
-			column->skip_zstd = PAUSE;
+			column->skip_zstd = nr_rows >= MIN_PAUSE_ROWS ? PAUSE : 0;
 			dict_size = e->dict_page.len;
 			page_size = e->page.len;
 		}

@@ -24,13 +24,14 @@
 #define KEEP_SPARE_NS 5000000000ull
 /*
  * A write that fails is tried again after 50, 100 and 200 ms. If that does not
- * help its rows are lost, and later batches try once each, at growing distances
- * from 0.1 to 12.8 s, before writing is given up.
+ * help its rows are lost, and later batches try once each, at distances that grow
+ * from 0.1 to 10 s, until so many have failed in a row that it is given up.
  */
 #define NR_RETRIES 3u
 #define FIRST_RETRY_NS 50000000ull
-#define MAX_FAILURES 8u
+#define MAX_FAILURES 100u
 #define FIRST_PAUSE_NS 100000000ull
+#define MAX_PAUSE_NS 10000000000ull
 
 /* Rows that are lost and not yet written down in lost/. */
 struct hole {
@@ -187,6 +188,7 @@ static int write_batch(struct trace_writer *w, struct stream *s, const struct ba
 {
 	unsigned int nr_retries = w->nr_failures ? 0 : NR_RETRIES;
 	struct diag d = {};
+	u64 pause_ns;
 	int r;
 
 	for (unsigned int i = 0;; i++) {
@@ -203,7 +205,8 @@ static int write_batch(struct trace_writer *w, struct stream *s, const struct ba
 			break;
 	}
 	if (r < 0) {
-		w->pause_until_ns = clock_now() + (FIRST_PAUSE_NS << w->nr_failures);
+		pause_ns = FIRST_PAUSE_NS << MIN(w->nr_failures, 10u);
+		w->pause_until_ns = clock_now() + MIN(pause_ns, MAX_PAUSE_NS);
 		w->nr_failures++;
 		atomic_store(&w->is_broken, true);
 		return r;

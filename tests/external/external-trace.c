@@ -138,6 +138,32 @@ static void print_column(const struct sn_column *desc, const struct column *c, s
 	printf("}}");
 }
 
+/* The middle third of an event's time, and how many rows are in it. */
+static void print_third(struct trace *trace, const struct sn_event *ev)
+{
+	static const char *const ts[] = { "ts", NULL };
+	u64 min = UINT64_MAX, max = 0, from = 0, to = 0, nr = 0, at;
+	struct trace_cursor *c;
+	const struct batch *b;
+
+	for (int round = 0; round < 2; round++) {
+		check(trace_cursor_open(trace, ev, ts, 0, UINT64_MAX, &c, NULL) == 0);
+		while (trace_cursor_next(c, &b, NULL) > 0) {
+			for (u32 row = 0; row < b->nr; row++) {
+				at = column_num(&b->columns[0], row);
+				min = MIN(min, at);
+				max = MAX(max, at);
+				nr += at >= from && at < to;
+			}
+		}
+		trace_cursor_free(c);
+		from = min + (max - min) / 3;
+		to = min + (max - min) / 3 * 2;
+	}
+	printf("\"from\": \"%" PRIu64 "\", \"to\": \"%" PRIu64 "\", \"between\": %" PRIu64 ", ",
+	       from, to, nr);
+}
+
 static int tell_event(struct trace *trace, const struct sn_event *ev, bool is_first)
 {
 	struct told *told = calloc(ev->nr_columns, sizeof(*told));
@@ -160,8 +186,10 @@ static int tell_event(struct trace *trace, const struct sn_event *ev, bool is_fi
 		fprintf(stderr, "external-trace: %s: %s\n", ev->name, r < 0 ? d.text : "no rows");
 		return 1;
 	}
-	printf("%s {\"event\": \"%s\", \"rows\": %" PRIu64 ", \"columns\": [\n",
-	       is_first ? "" : ",\n", ev->name, nr);
+	printf("%s {\"event\": \"%s\", \"rows\": %" PRIu64 ", ", is_first ? "" : ",\n", ev->name,
+	       nr);
+	print_third(trace, ev);
+	printf("\"columns\": [\n");
 	for (u32 i = 0; i < ev->nr_columns; i++) {
 		printf("%s", i ? ",\n" : "");
 		print_column(&ev->columns[i], &last->columns[i], &told[i]);

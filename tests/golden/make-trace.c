@@ -256,7 +256,8 @@ static void block_row(struct story *s, u32 pid, u64 op, u32 dev, u32 blk_op, u64
 
 	r.hdr.op = op;
 	r.block_io.rq = ++s->rq;
-	r.block_io.sector = sector;
+	if (blk_op != SN_BLK_OP_flush)
+		sn_set(&r.block_io, sector, sector);
 	r.block_io.bytes = bytes;
 	r.block_io.dur_ns = queue + device;
 	if (queue)

@@ -11,6 +11,18 @@ import threading
 import time
 
 
+def patience():
+    """How much longer things may take here: an emulated machine is slow."""
+    try:
+        with open("/proc/cpuinfo") as f:
+            return 5 if "TCG" in f.read() else 1
+    except OSError:
+        return 1
+
+
+PATIENCE = patience()
+
+
 class Failed(Exception):
     """The test failed before anything could be compared."""
 
@@ -52,7 +64,7 @@ class Proc:
 
     def wait_line(self, name, begins, timeout):
         """The first line that begins so; None if the output ends without one."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         with self.changed:
             while True:
                 for line in self.lines[name]:
@@ -63,7 +75,7 @@ class Proc:
                 left = end - time.monotonic()
                 if left <= 0:
                     raise Failed("%s did not say %r within %d s; it said: %s" %
-                                 (self.argv[0], begins, timeout, self.texts()))
+                                 (self.argv[0], begins, timeout * PATIENCE, self.texts()))
                 self.changed.wait(left)
 
     def texts(self):
@@ -72,11 +84,11 @@ class Proc:
 
     def wait(self, timeout):
         try:
-            status = self.p.wait(timeout)
+            status = self.p.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             self.end()
             raise Failed("%s did not end within %d s; it said: %s" %
-                         (" ".join(self.argv[:3]), timeout, self.text()[-500:]))
+                         (" ".join(self.argv[:3]), timeout * PATIENCE, self.text()[-500:]))
         for t in self.readers:
             t.join(5)
         return status

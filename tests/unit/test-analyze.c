@@ -70,7 +70,6 @@ static void request(u64 ts, u64 op, u64 rq, u64 sector, u64 bytes, u64 dur, u32 
 {
 	struct sn_block_io e = { HDR(block_io, ts, 10, op),
 				 .rq = rq,
-				 .sector = sector,
 				 .bytes = bytes,
 				 .dur_ns = dur,
 				 .dev = 8u << 20,
@@ -78,6 +77,7 @@ static void request(u64 ts, u64 op, u64 rq, u64 sector, u64 bytes, u64 dur, u32 
 				 .blk_flags = 1u << SN_BLK_FLAG_sync,
 				 .blk_kind = kind };
 
+	sn_set(&e, sector, sector);
 	sn_set(&e, device_ns, dur);
 	check_eq(disks_batch(&disks, one(&e, sizeof(e), "cat", NULL)), 0);
 }
