@@ -126,6 +126,7 @@ static u64 named_events(const struct opt_strings *words)
 static int make_opts(struct feed *l, const struct filter_opts *f, const struct run_opts *run,
 		     struct capture_opts *o, struct sn_dfa *dfa, struct diag *d)
 {
+	struct stat st;
 	int r;
 
 	capture_opts_init(o);
@@ -147,8 +148,11 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	}
 	if (f->cgroups.nr > CAPTURE_MAX_CGROUPS)
 		return diag_err(d, -E2BIG, "at most %d cgroups can be given", CAPTURE_MAX_CGROUPS);
-	for (u32 i = 0; i < f->cgroups.nr; i++)
+	for (u32 i = 0; i < f->cgroups.nr; i++) {
+		if (stat(f->cgroups.v[i], &st) || !S_ISDIR(st.st_mode))
+			return diag_err(d, -ENOENT, "there is no cgroup %s", f->cgroups.v[i]);
 		o->cgroups[o->nr_cgroups++] = f->cgroups.v[i];
+	}
 	memcpy(l->sample, o->cfg.sample, sizeof(l->sample));
 	l->named = named_events(&f->streams);
 	o->cfg.events = l->events;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/json.h"
+#include "trace/marks.h"
 
 static const char *const outcome_names[] = {
 #define X(name) #name,
@@ -380,7 +381,7 @@ void manifest_text(struct buf *b, const struct manifest_facts *f)
 	key(b, "sonde");
 	buf_putc(b, '{');
 	put_str(b, "version", SONDE_VERSION);
-	put_u64(b, "schema", 1);
+	put_u64(b, "schema", TRACE_SCHEMA);
 	buf_putc(b, '}');
 	put_bool(b, "complete", f->is_complete);
 	put_host(b, f);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "trace/marks.h"
 #include "trace/names.h"
 #include "trace/parquet_decoder.h"
 #include "trace/parquet_file.h"
@@ -161,6 +162,8 @@ static int read_dir(struct trace *t, struct diag *d)
 	int r;
 
 	r = read_manifest(t, &has_manifest, d);
+	if (r >= 0 && has_manifest)
+		r = marks_check(t->dir, t->manifest, d);
 	if (r < 0)
 		return r;
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
@@ -169,9 +172,6 @@ static int read_dir(struct trace *t, struct diag *d)
 			return r;
 		has_events |= t->parts[i].nr > 0;
 	}
-	if (has_manifest && !has_events && !strstr(t->manifest, "\"sonde\""))
-		return diag_err(d, -EINVAL, "%s is no sonde trace: its %s is something else's",
-				t->dir, NAMES_MANIFEST);
 	if (!has_manifest && !has_events)
 		return diag_err(d, -EINVAL,
 				"%s is no sonde trace: it has no %s and no folder of an event",
