@@ -2,7 +2,7 @@
 #include "trace/marks.h"
 
 #include <errno.h>
-#include <json.h>
+#include <json-c/json.h>
 
 int marks_check(const char *dir, const char *manifest, struct diag *d)
 {

@@ -100,17 +100,29 @@ static void put_fsync(struct trace_writer *w, struct intern *pool, u64 ts, u32 i
 	putchar('\n');
 }
 
+/* Ends as a crash does, with five groups of fsyncs written and the rest not. */
+static void crash(struct trace_writer *w)
+{
+	struct trace_writer_counts counts = {};
+
+	while (counts.written < 500) {
+		trace_writer_counts(w, schema_by_id(SN_EV_vfs_fsync), &counts);
+		usleep(1000);
+	}
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	static const char manifest[] =
-		"{\"complete\": true, \"started\": {\"mono_ns\": 1000000000}}";
+		"{\"sonde\": {\"schema\": 1}, \"complete\": true, \"started\": {\"mono_ns\": 1000000000}}";
 	struct trace_writer *w = NULL;
 	struct intern pool = {};
 	struct diag d = {};
 	u64 ts = START_NS;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: make-odd-trace DIR\n");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "crash"))) {
+		fprintf(stderr, "usage: make-odd-trace DIR [crash]\n");
 		return 2;
 	}
 	if (trace_writer_open(argv[1], &(struct trace_writer_opts){ .rows_per_group = 100 }, &w,
@@ -122,6 +134,8 @@ int main(int argc, char **argv)
 		else
 			put_fsync(w, &pool, ts, i);
 	}
+	if (argc == 3)
+		crash(w);
 	if (trace_writer_manifest(w, manifest, strlen(manifest), &d) < 0 ||
 	    trace_writer_finish(w, &d) < 0)
 		die("cannot write the trace", &d);

@@ -81,6 +81,8 @@ static unsigned int damaged_parts(const char *dir)
 	return nr;
 }
 
+#define MANIFEST "{\"sonde\":{\"schema\":1}}"
+
 TEST(cut_at_every_byte_keeps_what_was_complete)
 {
 	struct small *s = make_small();
@@ -172,7 +174,7 @@ TEST(repair_leaves_alone_what_is_not_its_own)
 	check_eq(mkdir(dir, 0700), 0);
 	check_eq(trace_repair(dir, &nr_repaired, &d), -EINVAL);
 	check_eq(trace_writer_open(dir, NULL, &w, &d), 0);
-	check_eq(trace_writer_manifest(w, "{\"sonde\":1}", 11, &d), 0);
+	check_eq(trace_writer_manifest(w, MANIFEST, strlen(MANIFEST), &d), 0);
 	d = (struct diag){};
 	check_eq(trace_repair(dir, &nr_repaired, &d), -EBUSY);
 	check(strstr(d.text, "is being recorded"));
@@ -226,7 +228,7 @@ TEST(flipped_bits_of_pages_are_found)
 		set_byte(s, i, s->bytes[i] ^ 0x10);
 		nr = read_back(s->dir, s->ev, s->samples, NR_ROWS, &d);
 		set_byte(s, i, s->bytes[i]);
-		check(nr == NR_ROWS || nr < 0);
+		check(nr == NR_ROWS || (nr < 0 && nr != -EDOM)); /* that would be a wrong value */
 		nr_found += nr < 0;
 	}
 	printf("# %u of %zu\n", nr_found, s->ends[0] / 8 - PARQUET_MAGIC_SIZE);

@@ -6,6 +6,7 @@
 
 #include "schema/values.h"
 #include "trace/parquet_encoder.h"
+#include "trace/parquet_file.h"
 #include "trace/parquet_writer.h"
 
 static const struct sn_event *event(const char *name)
@@ -181,6 +182,60 @@ static u32 count_parts(const char *dir, const char *ev)
 		nr += e->d_name[0] != '.';
 	check_eq(closedir(list), 0);
 	return nr;
+}
+
+/* The range that a chunk claims is that of its values, negative ones and large ones in order. */
+static void check_range(const struct parquet_chunk *chunk, const struct sn_column *c,
+			const struct sample *samples, u32 nr)
+{
+	struct parquet_column type = parquet_column(c);
+	__int128 v, min = 0, max = 0;
+	bool is_known = false;
+	s64 one;
+
+	for (u32 row = 0; row < nr; row++) {
+		if (!expected_number(&samples[row], c, &one))
+			continue;
+		v = type.is_signed ? one : type.bits == 64 ? (__int128)(u64)one : (u32)one;
+		min = !is_known || v < min ? v : min;
+		max = !is_known || v > max ? v : max;
+		is_known = true;
+	}
+	check_eq(chunk->has_range, is_known);
+	if (!is_known)
+		return;
+	check_eq(type.type == PARQUET_INT32 ? (u32)chunk->min : chunk->min,
+		 type.type == PARQUET_INT32 ? (u32)min : (u64)min);
+	check_eq(type.type == PARQUET_INT32 ? (u32)chunk->max : chunk->max,
+		 type.type == PARQUET_INT32 ? (u32)max : (u64)max);
+}
+
+TEST(statistics_are_right)
+{
+	struct trace_writer_opts opts = { .rows_per_group = 40 };
+	struct sample *samples;
+	struct parquet_file *f;
+	struct diag d = {};
+	char path[512];
+	const char *dir;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
+		const struct sn_event *ev = schema_event(slot);
+
+		dir = write_samples(ev, 200, &opts, &samples);
+		(void)snprintf(path, sizeof(path), "%s/%s/0000.parquet", dir, ev->name);
+		check_eq(parquet_file_open(AT_FDCWD, path, &f, &d), 0);
+		check_eq(f->nr_groups, 5);
+		check_eq(f->nr_fields, ev->nr_columns);
+		for (u32 g = 0; g < 5; g++)
+			for (u32 i = 0; i < ev->nr_columns; i++)
+				if (parquet_column(&ev->columns[i]).bits)
+					check_range(&f->groups[g].chunks[i], &ev->columns[i],
+						    samples + g * 40, 40);
+		parquet_file_free(f);
+		free(samples);
+		remove_all(dir);
+	}
 }
 
 TEST(rotation_loses_no_row)
@@ -391,7 +446,8 @@ TEST(malformed_records_are_refused)
 
 TEST(manifest_is_what_was_written_last)
 {
-	const char *dir = fresh_path(), *first = "{\"sonde\":1}", *second = "{\"sonde\":22}";
+	const char *dir = fresh_path(), *first = "{\"sonde\":{\"schema\":1}}",
+		   *second = "{\"sonde\":{\"schema\":1},\"complete\":true}";
 	struct trace_writer *w;
 	struct diag d = {};
 	struct trace *t;
@@ -579,8 +635,8 @@ TEST(folders_of_unknown_events_are_left_alone)
 
 TESTS(every_event_reads_back, large_groups_read_back, events_do_not_mix,
       columns_that_are_not_wanted_are_null, groups_outside_of_the_time_are_skipped,
-      rotation_loses_no_row, complete_parts_are_tidied, rows_are_flushed_after_a_while,
-      overflow_is_counted_and_leaves_a_hole, malformed_records_are_refused,
-      manifest_is_what_was_written_last, writer_takes_no_directory_that_holds_something,
-      what_is_no_trace_is_said_to_be_none, files_of_other_versions_are_read,
-      folders_of_unknown_events_are_left_alone)
+      statistics_are_right, rotation_loses_no_row, complete_parts_are_tidied,
+      rows_are_flushed_after_a_while, overflow_is_counted_and_leaves_a_hole,
+      malformed_records_are_refused, manifest_is_what_was_written_last,
+      writer_takes_no_directory_that_holds_something, what_is_no_trace_is_said_to_be_none,
+      files_of_other_versions_are_read, folders_of_unknown_events_are_left_alone)
