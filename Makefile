@@ -23,8 +23,8 @@ check:
 	tools/check $(BUILD)
 
 bench: build
-	tools/install-deps bench
-	bench/run --sonde $(BUILD)/src/cmd/sonde
+	bench/setup
+	bench/run --build $(BUILD) --sonde $(BUILD)/src/cmd/sonde
 
 install: build
 	meson install -C $(BUILD)

@@ -63,19 +63,6 @@ static __always_inline bool file_refused(u16 mode, u32 magic)
 	return is_pseudo_fs(magic);
 }
 
-static __always_inline u32 slot_of(u32 call)
-{
-	if (call >= SN_CALL_read && call <= SN_CALL_preadv2)
-		return SN_SLOT_vfs_read;
-	if (call >= SN_CALL_write && call <= SN_CALL_pwritev2)
-		return SN_SLOT_vfs_write;
-	if (call >= SN_CALL_open && call <= SN_CALL_open_by_handle_at)
-		return SN_SLOT_vfs_open;
-	if (call == SN_CALL_close)
-		return SN_SLOT_vfs_close;
-	return SN_SLOT_vfs_fsync;
-}
-
 /* The open file of a descriptor of a thread, or NULL. */
 static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd)
 {
@@ -167,11 +154,13 @@ int BPF_PROG(vfs_enter, struct pt_regs *regs, long nr)
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_ignored);
 	call = sn_calls_of[nr];
-	if (!call || sn_is_compat(task))
+	if (!call)
 		return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_ignored);
 	st = sn_wanted(task, &why);
 	if (!st)
 		return sn_count_here(cpu, SN_P_vfs_enter, why);
+	if (sn_is_compat(task))
+		return sn_count_here(cpu, SN_P_vfs_enter, SN_OUT_ignored);
 
 	st->has_file = 0;
 	st->state = SN_OP_FILTERED;
@@ -202,16 +191,18 @@ static __noinline int sum_vectors(struct sn_task *st, u64 vec, u64 nr)
 	return 1;
 }
 
-static __always_inline bool is_vectored(u32 call)
-{
-	return (call >= SN_CALL_readv && call <= SN_CALL_preadv2) ||
-	       (call >= SN_CALL_writev && call <= SN_CALL_pwritev2);
-}
+#define CALL(name) (1u << SN_CALL_##name)
+#define VECTORED \
+	(CALL(readv) | CALL(preadv) | CALL(preadv2) | CALL(writev) | CALL(pwritev) | CALL(pwritev2))
+#define POSITIONED                                                                       \
+	(CALL(pread64) | CALL(preadv) | CALL(preadv2) | CALL(pwrite64) | CALL(pwritev) | \
+	 CALL(pwritev2))
+#define WITH_RWF (CALL(preadv2) | CALL(pwritev2))
+_Static_assert(SN_CALL_pwritev2 < 32, "a set of reads and writes is a bit per call in a u32");
 
-static __always_inline bool is_positioned(u32 call)
+static __always_inline bool is_one_of(u32 call, u32 set)
 {
-	return call == SN_CALL_pread64 || call == SN_CALL_preadv || call == SN_CALL_preadv2 ||
-	       call == SN_CALL_pwrite64 || call == SN_CALL_pwritev || call == SN_CALL_pwritev2;
+	return set >> (call & 31) & 1;
 }
 
 /*
@@ -224,9 +215,9 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 	struct file *file = sn_cast(struct file, st->file);
 	s64 done = ret > 0 ? ret : 0, now;
 
-	if (is_positioned(call)) {
+	if (is_one_of(call, POSITIONED)) {
 		*ret_offset = (s64)sn_syscall_arg(regs, 3);
-		if (*ret_offset != -1 || (call != SN_CALL_preadv2 && call != SN_CALL_pwritev2))
+		if (*ret_offset != -1 || !is_one_of(call, WITH_RWF))
 			return true;
 	}
 	if (!st->has_file || ((st->mode & S_IFMT) != S_IFREG && (st->mode & S_IFMT) != S_IFBLK))
@@ -250,7 +241,7 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, struct pt_regs *regs,
 				   u32 call, s64 ret, u64 now)
 {
-	u32 slot = slot_of(call);
+	u32 slot = call <= SN_CALL_preadv2 ? SN_SLOT_vfs_read : SN_SLOT_vfs_write;
 	u64 requested = sn_syscall_arg(regs, 2);
 	bool requested_known = true;
 	struct sn_vfs_read *e;
@@ -258,7 +249,7 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, st
 	u32 valid;
 	u64 done;
 
-	if (is_vectored(call)) {
+	if (is_one_of(call, VECTORED)) {
 		requested_known = sum_vectors(st, sn_syscall_arg(regs, 1), requested);
 		requested = st->sum;
 	}
@@ -292,7 +283,7 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, st
 	if (st->has_file)
 		valid |= FILE_BITS(sn_vfs_read) | SN_VALID_BIT(struct sn_vfs_read, file_flags);
 	e->rwf = 0;
-	if (call == SN_CALL_preadv2 || call == SN_CALL_pwritev2) {
+	if (is_one_of(call, WITH_RWF)) {
 		e->rwf = (u32)sn_syscall_arg(regs, 5);
 		valid |= SN_VALID_BIT(struct sn_vfs_read, rwf);
 	}

@@ -203,7 +203,7 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 	r = target_watch(&l->target, f->pids.v, f->pids.nr, d);
 	if (r < 0)
 		return r;
-	l->enrich = enrich_new(&(struct enrich_opts){ .live = true });
+	l->enrich = enrich_new(&(struct enrich_opts){ .live = true, .max_name_bytes = 16 << 20 });
 	if (!l->enrich)
 		return -ENOMEM;
 	memcpy(pids, f->pids.v, f->pids.nr * sizeof(*pids));

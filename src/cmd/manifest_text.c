@@ -39,6 +39,23 @@ void machine_id(char ret[17])
 		(void)snprintf(ret + 2 * i, 3, "%02X", digest[i]);
 }
 
+u64 peak_rss_bytes(void)
+{
+	_cleanup_(closep) int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	const char *p;
+	u64 kib = 0;
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	p = strstr(text, "VmHWM:");
+	for (p = p ? p + strlen("VmHWM:") : ""; *p == ' ' || *p == '\t'; p++)
+		;
+	for (; *p >= '0' && *p <= '9'; p++)
+		kib = kib * 10 + (u64)(*p - '0');
+	return kib * 1024;
+}
+
 /* ---- JSON ---- */
 
 static void key(struct buf *b, const char *name)
@@ -348,7 +365,7 @@ static void put_cost(struct buf *b, const struct manifest_facts *f)
 	buf_printf(b, "%lld.%06ld", (long long)u.ru_utime.tv_sec, (long)u.ru_utime.tv_usec);
 	key(b, "sys_s");
 	buf_printf(b, "%lld.%06ld", (long long)u.ru_stime.tv_sec, (long)u.ru_stime.tv_usec);
-	put_u64(b, "max_rss_bytes", (u64)u.ru_maxrss * 1024);
+	put_u64(b, "max_rss_bytes", peak_rss_bytes());
 	put_u64(b, "trace_bytes", trace_writer_bytes(f->writer));
 	buf_putc(b, '}');
 }

@@ -16,6 +16,12 @@ struct manifest_facts {
 
 void manifest_text(struct buf *b, const struct manifest_facts *f);
 
+/*
+ * The most memory this process has had, in bytes; 0 if it cannot be told. Not
+ * ru_maxrss, which a process inherits from the one that started it.
+ */
+u64 peak_rss_bytes(void);
+
 /* The first 16 hex digits of SHA-256 of /etc/machine-id, upper case; "" if there is none. */
 void machine_id(char ret[17]);
 

@@ -178,7 +178,7 @@ static void say_cost(struct recording *r, double seconds)
 	cpu = (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec +
 	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	fprintf(stderr, "  cost: %.2f s of CPU (%.1f %% of one), %.0f MB of memory\n", cpu,
-		seconds > 0 ? 100 * cpu / seconds : 0, (double)u.ru_maxrss / 1024);
+		seconds > 0 ? 100 * cpu / seconds : 0, (double)peak_rss_bytes() / (1 << 20));
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		probes_counts(p, i, &counts);
 		if (!counts.nr_timed || counts.runs < 1000)
