@@ -3,7 +3,6 @@
  * Merging rings, on memory laid out as BPF ring buffers are: what the live tests
  * cannot provoke at will, as records that go over the end or come late.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/bpf.h>
 #include <sys/mman.h>
