@@ -286,30 +286,30 @@ static __noinline int sn_tell_name(struct sn_walk *w, struct dentry *dentry, str
 	int done;
 
 	if (!w)
-		return 0;
+		return 1;
 	now.epoch = sn_name_epoch;
 	now.dentry = (u64)dentry;
 	if (told && told->epoch == now.epoch && told->dentry == now.dentry)
-		return 0;
+		return 1;
 	begin_walk(w, dentry, mnt);
 	measure(w);
 	now.chain = w->hash;
 	if (told && told->chain == now.chain) {
 		told->epoch = now.epoch;
 		told->dentry = now.dentry;
-		return 0;
+		return 1;
 	}
 	done = w->len < ROOM_SMALL && !w->truncated ? tell_short(w, dentry, mnt)
 						    : tell_long(w, dentry, mnt);
 	if (!done)
-		return 0; /* not told: the next sight tries again */
+		return 0;
 	bpf_map_update_elem(&sn_told, &key, &now, BPF_ANY);
 	cpu = sn_this_cpu();
 	if (cpu) {
 		cpu->walks++;
 		sn_emitted(cpu, SN_SLOT_paths);
 	}
-	return 0;
+	return 1;
 }
 
 #endif

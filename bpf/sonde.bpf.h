@@ -319,7 +319,7 @@ u64 sn_name_epoch SEC(".data.sn_names");
 
 /*
  * Tells a file's name, as a `paths` record in the priority ring, the first time
- * its inode is seen and when its name has changed.
+ * its inode is seen and when its name has changed. 0: there was no room.
  */
 static int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt, u64 key);
 

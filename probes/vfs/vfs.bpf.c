@@ -100,7 +100,11 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 	if (!sn_name_is_new(st, key, (void *)st->dentry))
 		return 1;
 	st->walk.ts = now ?: bpf_ktime_get_ns();
-	sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key);
+	if (!sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key)) {
+		/* the next operation on it tries again */
+		st->met_epoch = ~0ull;
+		st->named[key >> 62] = 0;
+	}
 	return 1;
 }
 
@@ -473,7 +477,8 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 	if (!sn_name_is_new(st, key, dentry))
 		return;
 	st->walk.ts = e->hdr.ts;
-	sn_tell_name(&st->walk, dentry, mnt, key);
+	if (!sn_tell_name(&st->walk, dentry, mnt, key))
+		st->named[key >> 62] = 0;
 }
 
 /* A failed open, with the name behind it. 0: the name did not fit into the room. */
