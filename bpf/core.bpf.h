@@ -18,25 +18,47 @@ struct {
 	__type(value, u32);
 } sn_cgroups SEC(".maps");
 
-/* Inodes whose names were told, and what the names were made of then. */
+/*
+ * Inodes whose names were told, and what the names were made of then. A table of
+ * sets that are written in place: a hash table's insertion costs more than all
+ * else that is done for a new name. Two cpus may write one entry at once; the
+ * seal shows it, and the name is told once more.
+ */
+#define TOLD_WAYS 4
+#define TOLD_SETS_LOG2 14
 struct sn_told {
-	u64 epoch;
-	u64 chain; /* hash over the dentries up to the root */
-	u64 dentry;
+	u64 key;   /* sn_name_key(); never 0 */
+	u64 fresh; /* the epoch and the way in when it was last compared */
+	u64 chain; /* hash over the names up to the root; never 0 */
+	u64 seal;  /* over the others */
+};
+struct sn_told_set {
+	struct sn_told ways[TOLD_WAYS];
 };
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, u64);
-	__type(value, struct sn_told);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << TOLD_SETS_LOG2);
+	__type(key, u32);
+	__type(value, struct sn_told_set);
 } sn_told SEC(".maps");
 
 /* ---- threads ---- */
 
-static __noinline int sn_task_init(struct task_struct *task, struct sn_task *st)
+static __noinline struct sn_task *sn_task_new(struct task_struct *task)
 {
-	st->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	return 0;
+	struct sn_task *st, fresh = {};
+	u32 tid;
+
+	if (sn_cfg.task_storage) {
+		st = bpf_task_storage_get(&sn_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	} else {
+		tid = BPF_CORE_READ(task, pid);
+		bpf_map_update_elem(&sn_tasks_hash, &tid, &fresh, BPF_NOEXIST);
+		st = bpf_map_lookup_elem(&sn_tasks_hash, &tid);
+	}
+	if (st)
+		st->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	return st;
 }
 
 static __noinline int sn_current_refused(void)
@@ -148,6 +170,13 @@ static __always_inline void begin_walk(struct sn_walk *w, struct dentry *dentry,
  * 6.3 the verifier wants a loop to be closed by a jump, and a compiler that moves
  * blocks about closes a large one by falling into its head.
  */
+static __always_inline u64 add_name(u64 chain, struct dentry *d)
+{
+	u64 len = sn_read(d, d_name.len);
+
+	return (chain ^ (u64)sn_read(d, d_name.hash) ^ len << 32) * 0x9e3779b97f4a7c15ull;
+}
+
 static __noinline int measure_one(struct sn_walk *w)
 {
 	struct dentry *d;
@@ -161,7 +190,7 @@ static __noinline int measure_one(struct sn_walk *w)
 		return what == STEP_MOUNT;
 	d = sn_cast(struct dentry, w->dentry);
 	len = sn_read(d, d_name.len);
-	w->hash = (w->hash ^ (u64)sn_read(d, d_name.hash) ^ (u64)len << 32) * 0x9e3779b97f4a7c15ull;
+	w->hash = add_name(w->hash, d);
 	if (w->len + len + 1 >= ROOM_LARGE) {
 		w->truncated = 1;
 		return 0;
@@ -234,8 +263,89 @@ static __always_inline void write_path(struct sn_walk *w, char *room, u32 room_s
 	}
 }
 
+/* ---- names that were told ---- */
+
+static __always_inline u64 told_seal(const struct sn_told *t)
+{
+	return t->key ^ t->fresh << 1 ^ t->chain << 2;
+}
+
+static __always_inline struct sn_told_set *told_set(u64 key)
+{
+	u32 nr = key >> (64 - TOLD_SETS_LOG2);
+
+	return bpf_map_lookup_elem(&sn_told, &nr);
+}
+
+/*
+ * These two answer through w: what comes from a map's value is unknown to the
+ * verifier, so that all ways through them are one to it.
+ */
+
+/* What was told of this inode: w->told_chain, 0 if nothing is remembered, and w->told_fresh. */
+static __noinline int recall(struct sn_walk *w, u64 key)
+{
+	struct sn_told_set *set = told_set(key);
+	struct sn_told t;
+
+	if (!set || !w)
+		return 0;
+	w->told_chain = 0;
+	for (int i = 0; i < TOLD_WAYS; i++) {
+		t = set->ways[i];
+		if (t.key != key || t.seal != told_seal(&t))
+			continue;
+		w->told_fresh = t.fresh;
+		w->told_chain = t.chain;
+	}
+	return 0;
+}
+
+/* Remembers w->fresh and w->chain of this inode. */
+static __noinline int remember(struct sn_walk *w, u64 key)
+{
+	struct sn_told_set *set = told_set(key);
+	struct sn_told t = { .key = key };
+
+	if (!set || !w)
+		return 0;
+	w->way = bpf_get_prandom_u32();
+	for (int i = 0; i < TOLD_WAYS; i++)
+		if (!set->ways[i].key)
+			w->way = i;
+	for (int i = 0; i < TOLD_WAYS; i++)
+		if (set->ways[i].key == key)
+			w->way = i;
+	t.fresh = w->fresh;
+	t.chain = w->chain;
+	t.seal = told_seal(&t);
+	set->ways[w->way & (TOLD_WAYS - 1)] = t;
+	return 0;
+}
+
+/*
+ * Changes when any name may have changed, or when the file is reached another way.
+ * (Pointers that come back from a map are numbers to calculate with.)
+ */
+static __always_inline u64 freshness(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt)
+{
+	w->dentry = (u64)dentry;
+	w->mnt = (u64)mnt;
+	return sn_name_epoch ^ *(volatile u64 *)&w->dentry << 8 ^ *(volatile u64 *)&w->mnt << 24;
+}
+
+static __always_inline void count_told(void)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+
+	if (!cpu)
+		return;
+	__sync_fetch_and_add(&cpu->walks, 1);
+	sn_emitted(cpu, SN_SLOT_paths);
+}
+
 static __always_inline void fill_paths(struct sn_paths *rec, struct dentry *dentry,
-				       const struct sn_walk *w, u32 end)
+				       const struct sn_walk *w)
 {
 	struct dentry *d = sn_cast(struct dentry, dentry);
 	struct inode *inode = sn_cast(struct inode, sn_read(d, d_inode));
@@ -247,9 +357,10 @@ static __always_inline void fill_paths(struct sn_paths *rec, struct dentry *dent
 	rec->dev = sn_read(sb, s_dev);
 	rec->fs_magic = (u32)sn_read(sb, s_magic);
 	rec->how = SN_KNOWN_exact;
-	rec->truncated = w->truncated;
-	rec->name.off = (u16)(sizeof(*rec) + w->pos);
-	rec->name.len = (u16)(end - w->pos);
+	rec->truncated = 0;
+	rec->dir_ino = 0;
+	rec->dir_dev = 0;
+	rec->dir_gen = 0;
 }
 
 /* Room for the path and, behind it, for one component more. */
@@ -262,7 +373,10 @@ static __always_inline void fill_paths(struct sn_paths *rec, struct dentry *dent
 			return 0;                                                         \
 		begin_walk(w, dentry, mnt);                                               \
 		write_path(w, (char *)(rec + 1), room_size);                              \
-		fill_paths(rec, dentry, w, room_size);                                    \
+		fill_paths(rec, dentry, w);                                               \
+		rec->truncated = w->truncated;                                            \
+		rec->name.off = (u16)(sizeof(*rec) + w->pos);                             \
+		rec->name.len = (u16)((room_size)-w->pos);                                \
 		sn_submit(rec);                                                           \
 	} while (0)
 
@@ -278,37 +392,101 @@ static __noinline int tell_long(struct sn_walk *w, struct dentry *dentry, struct
 	return 1;
 }
 
-static __noinline int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt,
-				   u64 key)
+/* Tells a whole path unless it is known. Its chain, or 0: there was no room. */
+static __noinline u64 tell_path(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt,
+				u64 key)
 {
-	struct sn_told *told = bpf_map_lookup_elem(&sn_told, &key), now;
-	struct sn_percpu *cpu;
-	int done;
+	int told = 1;
 
 	if (!w)
-		return 1;
-	now.epoch = sn_name_epoch;
-	now.dentry = (u64)dentry;
-	if (told && told->epoch == now.epoch && told->dentry == now.dentry)
-		return 1;
+		return 0;
+	w->fresh = freshness(w, dentry, mnt);
+	recall(w, key);
+	if (w->told_chain && w->told_fresh == w->fresh)
+		return w->told_chain;
 	begin_walk(w, dentry, mnt);
 	measure(w);
-	now.chain = w->hash;
-	if (told && told->chain == now.chain) {
-		told->epoch = now.epoch;
-		told->dentry = now.dentry;
-		return 1;
+	w->chain = w->hash | 1;
+	if (w->told_chain != w->chain) {
+		if (w->len < ROOM_SMALL && !w->truncated)
+			told = tell_short(w, dentry, mnt);
+		else
+			told = tell_long(w, dentry, mnt);
+		if (!told)
+			return 0;
+		count_told();
 	}
-	done = w->len < ROOM_SMALL && !w->truncated ? tell_short(w, dentry, mnt)
-						    : tell_long(w, dentry, mnt);
-	if (!done)
+	remember(w, key);
+	return w->chain;
+}
+
+/*
+ * Tells a name in a directory. 0: there was no room, or the file was renamed since
+ * seq was read, so that directory and name may not belong together.
+ */
+static __noinline int tell_component(struct sn_walk *w, struct dentry *dentry, struct inode *dir,
+				     u32 seq)
+{
+	struct dentry *d = sn_cast(struct dentry, dentry);
+	struct super_block *sb = sn_cast(struct super_block, sn_read(dir, i_sb));
+	u32 len = sn_read(d, d_name.len) & 255;
+	struct sn_paths *rec;
+
+	if (!w)
 		return 0;
-	bpf_map_update_elem(&sn_told, &key, &now, BPF_ANY);
-	cpu = sn_this_cpu();
-	if (cpu) {
-		cpu->walks++;
-		sn_emitted(cpu, SN_SLOT_paths);
+	rec = sn_reserve_prio(SN_SLOT_paths, sizeof(*rec) + 256);
+	if (!rec)
+		return 0;
+	bpf_probe_read_kernel(rec + 1, len, sn_read(d, d_name.name));
+	fill_paths(rec, dentry, w);
+	sn_set(rec, dir_ino, sn_read(dir, i_ino));
+	sn_set(rec, dir_dev, sn_read(sb, s_dev));
+	sn_set(rec, dir_gen, sn_read(dir, i_generation));
+	rec->name.off = sizeof(*rec);
+	rec->name.len = (u16)len;
+	if (seq & 1 || seq != sn_read(d, d_seq.seqcount.sequence)) {
+		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+		return 0;
 	}
+	sn_submit(rec);
+	return 1;
+}
+
+static __noinline int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt,
+				   u64 key, bool is_dir)
+{
+	struct vfsmount *m = sn_cast(struct vfsmount, mnt);
+	struct dentry *d = sn_cast(struct dentry, dentry);
+	u32 seq = sn_read(d, d_seq.seqcount.sequence);
+	struct dentry *dir_dentry = sn_cast(struct dentry, sn_read(d, d_parent));
+	struct super_block *sb;
+	struct inode *dir;
+	u64 chain;
+
+	if (!w)
+		return 0;
+	recall(w, key);
+	if (w->told_chain && w->told_fresh == freshness(w, dentry, mnt))
+		return 1;
+	is_dir |= dentry == sn_read(m, mnt_root) || dentry == sn_read(d, d_parent);
+	if (is_dir)
+		dir_dentry = d;
+	dir = sn_cast(struct inode, sn_read(dir_dentry, d_inode));
+	sb = sn_cast(struct super_block, sn_read(dir, i_sb));
+	chain = tell_path(
+		w, dir_dentry, mnt,
+		sn_name_key(sn_read(dir, i_ino), sn_read(sb, s_dev), sn_read(dir, i_generation)));
+	if (is_dir || !chain)
+		return chain != 0;
+	w->chain = add_name(chain, d) | 1;
+	w->fresh = freshness(w, dentry, mnt);
+	recall(w, key);
+	if (w->told_chain != w->chain) {
+		if (!tell_component(w, dentry, dir, seq))
+			return 0;
+		count_told();
+	}
+	remember(w, key);
 	return 1;
 }
 

@@ -25,7 +25,9 @@ struct sn_walk {
 	u32 len;  /* of the path, in bytes */
 	u32 pos;
 	u32 truncated;
-	u32 unused;
+	u32 way;                    /* in its set of struct sn_told */
+	u64 fresh, chain;           /* what is found now */
+	u64 told_fresh, told_chain; /* what is remembered of the inode */
 };
 
 /* A thread's state. One operation is in flight per thread at most. */
@@ -49,6 +51,8 @@ struct sn_task {
 	u32 unused2;
 	u64 named[4]; /* inodes whose names were told lately, see sn_name_is_new() */
 	u64 sum;      /* bytes of an operation's vectors, while they are added up */
+	u64 dir_ino;  /* the directory that a failed open began at */
+	u32 dir_dev, dir_gen;
 	struct sn_walk walk;
 };
 
@@ -143,22 +147,19 @@ static __always_inline struct task_struct *sn_current(void)
 	return (void *)bpf_get_current_task();
 }
 
-/* A thread's state, or NULL: it has none, or (create) there is no memory for one. */
-static __always_inline struct sn_task *sn_task_of(struct task_struct *task, bool create)
+/* A thread's state, or NULL: it has none. */
+static __always_inline struct sn_task *sn_task_of(struct task_struct *task)
 {
-	struct sn_task *st, fresh = {};
 	u32 tid;
 
 	if (sn_cfg.task_storage)
-		return bpf_task_storage_get(&sn_tasks, task, 0,
-					    create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+		return bpf_task_storage_get(&sn_tasks, task, 0, 0);
 	tid = BPF_CORE_READ(task, pid);
-	st = bpf_map_lookup_elem(&sn_tasks_hash, &tid);
-	if (st || !create)
-		return st;
-	bpf_map_update_elem(&sn_tasks_hash, &tid, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&sn_tasks_hash, &tid);
 }
+
+/* Makes a thread's state, slowly. NULL: there is no memory for one. */
+static struct sn_task *sn_task_new(struct task_struct *task);
 
 static __always_inline void sn_task_forget(struct task_struct *task)
 {
@@ -170,8 +171,6 @@ static __always_inline void sn_task_forget(struct task_struct *task)
 	bpf_map_delete_elem(&sn_tasks_hash, &tid);
 }
 
-/* Runs when a thread's state is made; slow. */
-static int sn_task_init(struct task_struct *task, struct sn_task *st);
 /* Does a filter on user ids or cgroups, which may change at any time, refuse the current thread? */
 static int sn_current_refused(void);
 
@@ -183,7 +182,7 @@ static __always_inline struct sn_task *sn_wanted(struct task_struct *task, enum 
 {
 	const u32 static_bits = SN_FILTER_PID | SN_FILTER_COMM | SN_FILTER_TID;
 	u32 need = sn_cfg.filters & static_bits;
-	struct sn_task *st = sn_task_of(task, false);
+	struct sn_task *st = sn_task_of(task);
 
 	*ret_why = SN_OUT_filtered;
 	if (!st) {
@@ -191,12 +190,11 @@ static __always_inline struct sn_task *sn_wanted(struct task_struct *task, enum 
 			return NULL;
 		if (bpf_get_current_pid_tgid() >> 32 == sn_cfg.self_pid)
 			return NULL;
-		st = sn_task_of(task, true);
+		st = sn_task_new(task);
 		if (!st) {
 			*ret_why = SN_OUT_lost_map;
 			return NULL;
 		}
-		sn_task_init(task, st);
 	}
 	if ((st->wanted & need) != need)
 		return NULL;
@@ -319,9 +317,11 @@ u64 sn_name_epoch SEC(".data.sn_names");
 
 /*
  * Tells a file's name, as a `paths` record in the priority ring, the first time
- * its inode is seen and when its name has changed. 0: there was no room.
+ * its inode is seen and when its name has changed: in its directory, which is told
+ * before and whole. 0: there was no room, or the name changed meanwhile.
  */
-static int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt, u64 key);
+static int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt, u64 key,
+			bool is_dir);
 
 /* An inode's place among the names told. gen is in it: a reused number is another file. */
 static __always_inline u64 sn_name_key(u64 ino, u32 dev, u32 gen)

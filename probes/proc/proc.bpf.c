@@ -67,14 +67,13 @@ static __always_inline bool set_wanted(struct task_struct *task, u32 wanted)
 
 	if (!need)
 		return true;
-	st = sn_task_of(task, false);
+	st = sn_task_of(task);
 	if (!st) {
 		if (!wanted)
 			return true;
-		st = sn_task_of(task, true);
+		st = sn_task_new(task);
 		if (!st)
 			return false;
-		sn_task_init(task, st);
 	}
 	st->wanted = wanted;
 	return true;
@@ -82,7 +81,7 @@ static __always_inline bool set_wanted(struct task_struct *task, u32 wanted)
 
 static __always_inline u32 wanted_of(struct task_struct *task)
 {
-	struct sn_task *st = sn_task_of(task, false);
+	struct sn_task *st = sn_task_of(task);
 
 	return st ? st->wanted : 0;
 }
@@ -349,7 +348,7 @@ int BPF_PROG(proc_rename, struct task_struct *task, const char *comm)
 SEC("?tp_btf/cgroup_attach_task")
 int BPF_PROG(proc_cgroup, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
-	struct sn_task *st = sn_task_of(task, false);
+	struct sn_task *st = sn_task_of(task);
 	struct sn_proc_cgroup *e;
 	char *room;
 	long n;

@@ -100,7 +100,8 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 	if (!sn_name_is_new(st, key, (void *)st->dentry))
 		return 1;
 	st->walk.ts = now ?: bpf_ktime_get_ns();
-	if (!sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key)) {
+	if (!sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key,
+			  (st->mode & S_IFMT) == S_IFDIR)) {
 		/* the next operation on it tries again */
 		st->met_epoch = ~0ull;
 		st->named[key >> 62] = 0;
@@ -444,8 +445,11 @@ static __always_inline void fill_open(struct sn_vfs_open *e, struct sn_task *st,
 	e->dir_gen = 0;
 }
 
-/* The directory that a failed open's relative name began at. */
-static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, s32 dirfd)
+/*
+ * The directory that a failed open's relative name began at, into st->dir_*; its
+ * name is told.
+ */
+static __always_inline bool note_dir(struct sn_task *st, const struct open_args *a, u64 now)
 {
 	struct task_struct *task = sn_current();
 	struct dentry *dentry;
@@ -453,46 +457,48 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 	struct vfsmount *mnt;
 	struct inode *inode;
 	struct file *file;
+	char first = 0;
 	u64 key;
 
-	if (dirfd == AT_FDCWD) {
+	if (!a->name || bpf_probe_read_user(&first, 1, (void *)a->name) || !first || first == '/')
+		return false;
+	if (a->dirfd == AT_FDCWD) {
 		struct fs_struct *fs = sn_cast(struct fs_struct, sn_read(task, fs));
 
 		dentry = sn_read(fs, pwd.dentry);
 		mnt = sn_read(fs, pwd.mnt);
 	} else {
-		file = file_of_fd(task, dirfd);
+		file = file_of_fd(task, a->dirfd);
 		if (!file)
-			return;
+			return false;
 		dentry = sn_read(file, f_path.dentry);
 		mnt = sn_read(file, f_path.mnt);
 	}
 	inode = sn_read(sn_cast(struct dentry, dentry), d_inode);
 	inode = sn_cast(struct inode, inode);
 	sb = sn_cast(struct super_block, sn_read(inode, i_sb));
-	sn_set(e, dir_ino, sn_read(inode, i_ino));
-	sn_set(e, dir_gen, sn_read(inode, i_generation));
-	sn_set(e, dir_dev, sn_read(sb, s_dev));
-	key = sn_name_key(e->dir_ino, e->dir_dev, e->dir_gen);
+	st->dir_ino = sn_read(inode, i_ino);
+	st->dir_gen = sn_read(inode, i_generation);
+	st->dir_dev = sn_read(sb, s_dev);
+	key = sn_name_key(st->dir_ino, st->dir_dev, st->dir_gen);
 	if (!sn_name_is_new(st, key, dentry))
-		return;
-	st->walk.ts = e->hdr.ts;
-	if (!sn_tell_name(&st->walk, dentry, mnt, key))
+		return true;
+	st->walk.ts = now;
+	if (!sn_tell_name(&st->walk, dentry, mnt, key, true))
 		st->named[key >> 62] = 0;
+	return true;
 }
 
 /* A failed open, with the name behind it. 0: the name did not fit into the room. */
 #define EMIT_FAILED_OPEN(room)                                                                  \
 	do {                                                                                    \
 		struct sn_vfs_open *e = sn_reserve(cpu, SN_SLOT_vfs_open, sizeof(*e) + (room)); \
-		char *name;                                                                     \
 		long len;                                                                       \
                                                                                                 \
 		if (!e)                                                                         \
 			return SN_OUT_lost_ring;                                                \
-		name = (char *)(e + 1);                                                         \
 		fill_open(e, st, a, call, ret, now);                                            \
-		len = a->name ? bpf_probe_read_user_str(name, room, (void *)a->name) : 0;       \
+		len = a->name ? bpf_probe_read_user_str(e + 1, room, (void *)a->name) : 0;      \
 		if (len == (room) && (room) < 4096) {                                           \
 			bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);                               \
 			break;                                                                  \
@@ -500,8 +506,11 @@ static __always_inline void note_dir(struct sn_vfs_open *e, struct sn_task *st, 
 		if (len > 1) {                                                                  \
 			e->name.off = sizeof(*e);                                               \
 			e->name.len = (u16)(len - 1);                                           \
-			if (name[0] != '/')                                                     \
-				note_dir(e, st, a->dirfd);                                      \
+		}                                                                               \
+		if (in_dir) {                                                                   \
+			sn_set(e, dir_ino, st->dir_ino);                                        \
+			sn_set(e, dir_dev, st->dir_dev);                                        \
+			sn_set(e, dir_gen, st->dir_gen);                                        \
 		}                                                                               \
 		sn_submit(e);                                                                   \
 		sn_emitted_here(cpu, SN_SLOT_vfs_open);                                         \
@@ -513,8 +522,11 @@ static __noinline int emit_failed_open(struct sn_task *st, struct open_args *a, 
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 
+	bool in_dir;
+
 	if (!cpu || !st || !a)
 		return SN_OUT_lost_map;
+	in_dir = note_dir(st, a, now);
 	EMIT_FAILED_OPEN(256);
 	EMIT_FAILED_OPEN(4096);
 	return SN_OUT_lost_ring;
@@ -573,7 +585,7 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 		watch_renames(nr, ret);
 		return sn_count_here(cpu, SN_P_vfs_exit, SN_OUT_ignored);
 	}
-	st = sn_task_of(task, false);
+	st = sn_task_of(task);
 	if (!st) /* had it been wanted at entry, it would have state */
 		return sn_count_here(cpu, SN_P_vfs_exit, SN_OUT_filtered);
 	state = st->state;

@@ -244,9 +244,9 @@ int fileops_names(struct fileops *f, const struct batch *b)
 
 	r = text_column_begin(&f->dev, f->texts, b, "dev");
 	if (r == 0)
-		r = text_column_begin(&f->name, f->texts, b, "name");
+		r = text_column_begin(&f->path, f->texts, b, "path");
 	for (u32 row = 0; r == 0 && row < b->nr; row++) {
-		name = text_column_get(&f->name, row);
+		name = text_column_get(&f->path, row);
 		if (name == TEXT_NONE)
 			continue;
 		place = pairmap_put(&f->names, num(ino, row),

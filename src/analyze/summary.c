@@ -226,7 +226,7 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 	static const char *const lost_columns[] = {
 		"first_ns", "last_ns", "nr", "of", "cause", NULL
 	};
-	static const char *const path_columns[] = { "ino", "dev", "gen", "name", NULL };
+	static const char *const path_columns[] = { "ino", "dev", "gen", "path", NULL };
 	int r = 0;
 
 	for (u32 i = 0; r == 0 && i < ARRAY_SIZE(procs); i++)

@@ -91,16 +91,47 @@ static void learn_task(struct lesson *l, const struct sn_tasks *r)
 	t->settled = false;
 }
 
+/* The path of a name in a directory, in the scratch buffer; empty if the directory's is not known. */
+static struct text join_path(struct lesson *l, const struct path *dir, struct text name)
+{
+	struct buf *b = clean_scratch(l->e);
+
+	if (!dir || !dir->name)
+		return (struct text){ "", 0 };
+	buf_put(b, dir->name->s, dir->name->len);
+	if (dir->name->s[dir->name->len - 1] != '/')
+		buf_putc(b, '/');
+	buf_put(b, name.p, name.len);
+	if (b->failed)
+		l->failed = -ENOMEM;
+	return (struct text){ b->data, b->len };
+}
+
 static void learn_path(struct lesson *l, const struct sn_paths *r)
 {
 	struct path_key key = { .ino = r->ino, .dev = r->dev, .gen = r->gen };
+	struct path_key dir_key = { .ino = r->dir_ino, .dev = r->dir_dev, .gen = r->dir_gen };
 	struct text name = get_text(l, r->name);
+	bool truncated = r->truncated;
+	u8 how = (u8)r->how;
+	struct path *dir;
 
 	if (!l->failed && r->how >= SN_NR_KNOWNS)
 		l->failed = -EINVAL;
 	if (l->failed)
 		return;
-	l->failed = path_learn(&l->e->paths, &key, name.p, name.len, (u8)r->how, r->truncated);
+	if (r->hdr.valid & SN_VALID_BIT(struct sn_paths, dir_ino)) {
+		dir = path_find(&l->e->paths, &dir_key);
+		name = join_path(l, dir, name);
+		if (!name.len) /* the directory was forgotten: a name of before would be wrong */
+			how = SN_KNOWN_unknown;
+		else
+			truncated = dir->truncated;
+		if (dir)
+			dir->used = true;
+	}
+	if (!l->failed)
+		l->failed = path_learn(&l->e->paths, &key, name.p, name.len, how, truncated);
 	l->e->no_memory += l->failed < 0;
 }
 

@@ -107,11 +107,11 @@ int path_learn(struct paths *ps, const struct path_key *key, const char *name, s
 		*p = (struct path){ .key = *key, .used = true, .taken = true };
 		ps->nr++;
 	}
-	if (!s && how != SN_KNOWN_unlinked)
+	if (!s && how != SN_KNOWN_unlinked && how != SN_KNOWN_unknown)
 		return 0;
 	ps->nr_snapshot += (how == SN_KNOWN_snapshot) - (p->how == SN_KNOWN_snapshot);
 	p->how = how;
-	if (s) {
+	if (s || how == SN_KNOWN_unknown) {
 		intern_put(ps->pool, p->name);
 		p->name = s;
 		p->truncated = truncated;

@@ -59,7 +59,8 @@ static inline struct path *path_find(const struct paths *ps, const struct path_k
 
 /*
  * From now on the file has this name, how known by how (enum sn_known). No name
- * (len 0) leaves the last one; unlinked then says that it is gone. -ENOMEM.
+ * (len 0) leaves the last one; unlinked then says that it is gone, unknown that it is
+ * another one. -ENOMEM.
  */
 int path_learn(struct paths *ps, const struct path_key *key, const char *name, size_t len, u8 how,
 	       bool truncated);

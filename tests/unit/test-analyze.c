@@ -298,18 +298,13 @@ TEST(files_are_told_apart)
 /* Rows made before their file's name was known get it; other lives of the inode number do not. */
 TEST(names_that_came_later)
 {
-	struct {
-		struct sn_paths e;
-		char name[8];
-	} path = { .e = { HDR(paths, 6000, 10, 0), .ino = 7, .dev = 8u << 20 }, .name = "/late" };
+	struct sn_paths path = { HDR(paths, 6000, 10, 0), .ino = 7, .dev = 8u << 20 };
 
 	start(0, UINT64_MAX, 4);
 	check_eq(disks_build(&disks), 0);
-	path.e.name = (struct sn_str){ sizeof(path.e), 5 };
-	check_eq(fileops_names(&fileops, one(&path, sizeof(path.e) + 5, NULL, NULL)), 0);
-	path.e.gen = 3;
-	path.name[1] = 'X';
-	check_eq(fileops_names(&fileops, one(&path, sizeof(path.e) + 5, NULL, NULL)), 0);
+	check_eq(fileops_names(&fileops, one(&path, sizeof(path), NULL, "/late")), 0);
+	path.gen = 3;
+	check_eq(fileops_names(&fileops, one(&path, sizeof(path), NULL, "/Xate")), 0);
 	read_file(5000, 10, 1, NULL, 1, 10, S_IFREG);
 	read_file(7000, 10, 1, "/late", 1, 10, S_IFREG);
 	check_eq(fileops.nr_files, 1);

@@ -1,74 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <errno.h>
 
-#include "enrich/enrich.h"
-#include "schema/values.h"
-#include "test.h"
+#include "enrich-help.h"
 
-#define SEC 1000000000ull
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
-/* One record at a time is made, learned from and named. */
-static struct enrich *e;
-static struct sn_names names;
-static struct enrich_stats stats;
-static const struct sn_event *event;
-static union {
-	struct sn_hdr hdr;
-	char bytes[16384];
-} made;
-static size_t made_size;
-
-static void restart(const struct enrich_opts *opts)
-{
-	enrich_free(e);
-	e = enrich_new(opts);
-	check(e);
-}
-
-static void *begin(u16 id, u64 ts, u32 pid, u32 tid)
-{
-	event = schema_by_id(id);
-	memset(&made, 0, sizeof(made));
-	made.hdr = (struct sn_hdr){ .id = id, .ts = ts, .pid = pid, .tid = tid };
-	made_size = event->size;
-	return &made;
-}
-
-static void add(struct sn_str *at, const void *text, size_t len)
-{
-	if (!text)
-		return;
-	check(made_size + len <= sizeof(made));
-	*at = (struct sn_str){ .off = (u16)made_size, .len = (u16)len };
-	memcpy(made.bytes + made_size, text, len);
-	made_size += len;
-}
-
-/* From memory that ends where the record does. */
-static int learn(void)
-{
-	_cleanup_(freep) void *copy = malloc(made_size);
-
-	check(copy);
-	memcpy(copy, &made, made_size);
-	return enrich_learn(e, event, copy, made_size);
-}
-
-static void name(void)
-{
-	_cleanup_(freep) void *copy = malloc(made_size);
-
-	check(copy);
-	memcpy(copy, &made, made_size);
-	check(enrich_learn(e, event, copy, made_size) <= 0);
-	enrich_names(e, event, copy, made_size, &names);
-}
-
-static const char *text(enum sn_derived which)
-{
-	return names.str[which] ? names.str[which]->s : "(null)";
-}
 
 static void task(u64 ts, u64 start_ns, u32 pid, u32 tid, u32 ppid, const char *comm,
 		 const char *args, size_t args_len)
@@ -111,45 +46,6 @@ static void do_exit(u64 ts, u32 pid)
 	check_eq(learn(), 0);
 }
 
-static void learn_path(u64 ino, u32 dev, u32 gen, u32 how, bool truncated, const char *path)
-{
-	struct sn_paths *r = begin(SN_EV_paths, SEC, 1, 1);
-
-	r->ino = ino;
-	r->dev = dev;
-	r->gen = gen;
-	r->how = how;
-	r->truncated = truncated;
-	add(&r->name, path, path ? strlen(path) : 0);
-	check_eq(learn(), 0);
-}
-
-/* A row of a call that took dur_ns, of no file. */
-static void row_dur(u64 ts, u32 pid, u32 tid, u64 dur_ns)
-{
-	struct sn_vfs_read *r = begin(SN_EV_vfs_read, ts, pid, tid);
-
-	r->dur_ns = dur_ns;
-	name();
-}
-
-static void row(u64 ts, u32 pid, u32 tid)
-{
-	row_dur(ts, pid, tid, 0);
-}
-
-static void row_file(u64 ino, u32 dev, u32 gen, bool unlinked)
-{
-	struct sn_vfs_read *r = begin(SN_EV_vfs_read, 2 * SEC, 1, 1);
-
-	sn_set(r, ino, ino);
-	sn_set(r, dev, dev);
-	if (gen)
-		sn_set(r, gen, gen);
-	r->unlinked = unlinked;
-	name();
-}
-
 #define check_row(comm, cmdline)                        \
 	do {                                            \
 		check_str(text(SN_D_comm), comm);       \
@@ -160,12 +56,6 @@ static void row_file(u64 ino, u32 dev, u32 gen, bool unlinked)
 	do {                                              \
 		check(names.num_valid & 1u << SN_D_ppid); \
 		check_eq(names.num[SN_D_ppid], want);     \
-	} while (0)
-
-#define check_path(path, known)                          \
-	do {                                             \
-		check_str(text(SN_D_path), path);        \
-		check_str(text(SN_D_path_known), known); \
 	} while (0)
 
 TEST(a_batch_notices_another_string_at_the_same_address)
@@ -466,147 +356,6 @@ TEST(cgroups_by_id)
 	check_str(text(SN_D_container), "box");
 }
 
-TEST(paths_and_how_they_are_known)
-{
-	static const struct {
-		u32 how;
-		bool truncated, unlinked;
-		const char *known;
-	} cases[] = {
-		{ SN_KNOWN_exact, false, false, "exact" },
-		{ SN_KNOWN_exact, true, false, "exact-truncated" },
-		{ SN_KNOWN_dictionary, false, false, "dictionary" },
-		{ SN_KNOWN_dictionary, true, false, "dictionary-truncated" },
-		{ SN_KNOWN_snapshot, false, false, "snapshot" },
-		{ SN_KNOWN_unlinked, false, false, "unlinked" },
-		{ SN_KNOWN_exact, false, true, "unlinked" },
-		{ SN_KNOWN_dictionary, true, true, "unlinked-truncated" },
-	};
-
-	restart(NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		learn_path(7, 8, 9, cases[i].how, cases[i].truncated, "/some/file");
-		row_file(7, 8, 9, cases[i].unlinked);
-		check_path("/some/file", cases[i].known);
-	}
-	learn_path(7, 8, 9, SN_KNOWN_exact, false, "/renamed");
-	row_file(7, 8, 9, false);
-	check_path("/renamed", "exact");
-	/* Gone: the last name is kept, and said to be the last. */
-	learn_path(7, 8, 9, SN_KNOWN_unlinked, false, NULL);
-	row_file(7, 8, 9, false);
-	check_path("/renamed", "unlinked");
-
-	/* Each part of the key counts; objects without a name are known to have none. */
-	row_file(6, 8, 9, false);
-	check_path("(null)", "unknown");
-	row_file(7, 7, 9, false);
-	check_path("(null)", "unknown");
-	row_file(7, 8, 10, true);
-	check_path("(null)", "unknown");
-	learn_path(20, 8, 0, SN_KNOWN_unknown, false, NULL);
-	row_file(20, 8, 0, false);
-	check_path("(null)", "unknown");
-	row(2 * SEC, 1, 1);
-	check_path("(null)", "unknown");
-	learn_path(7, 8, 0, SN_KNOWN_exact, false, "/no/generation");
-	for (u32 known = 0; known < 4; known++) {
-		struct sn_vfs_read *r = begin(SN_EV_vfs_read, 2 * SEC, 1, 1);
-
-		sn_set(r, ino, 7);
-		sn_set(r, dev, 8);
-		if (!(known & 1))
-			r->hdr.valid &= ~SN_VALID_BIT(struct sn_vfs_read, ino);
-		if (!(known & 2))
-			r->hdr.valid &= ~SN_VALID_BIT(struct sn_vfs_read, dev);
-		name();
-		check_str(text(SN_D_path_known), known == 3 ? "exact" : "unknown");
-	}
-	begin(SN_EV_proc_rename, 2 * SEC, 1, 1);
-	name();
-	check(!names.str[SN_D_path_known]);
-
-	/* A snapshot without a generation stands for any, an exact entry with 0 does not. */
-	learn_path(30, 8, 0, SN_KNOWN_snapshot, false, "/open/at/start");
-	learn_path(31, 8, 0, SN_KNOWN_exact, false, "/generation/0");
-	row_file(30, 8, 5, false);
-	check_path("/open/at/start", "snapshot");
-	row_file(31, 8, 5, false);
-	check_path("(null)", "unknown");
-	learn_path(30, 8, 5, SN_KNOWN_exact, false, "/exact");
-	row_file(30, 8, 5, false);
-	check_path("/exact", "exact");
-}
-
-TEST(disk_rows_use_the_files_device)
-{
-	struct sn_block_io *r;
-
-	restart(NULL);
-	learn_path(7, 8, 9, SN_KNOWN_exact, false, "/data");
-	r = begin(SN_EV_block_io, 2 * SEC, 1, 1);
-	r->dev = 8;
-	name();
-	check_path("(null)", "unknown");
-	r = begin(SN_EV_block_io, 2 * SEC, 1, 1);
-	r->dev = 1;
-	sn_set(r, ino, 7);
-	sn_set(r, file_dev, 8);
-	sn_set(r, gen, 9);
-	name();
-	check_path("/data", "exact");
-}
-
-static void open_failed(const char *file, u64 dir_ino)
-{
-	struct sn_vfs_open *r = begin(SN_EV_vfs_open, 2 * SEC, 1, 1);
-
-	r->ret = -ENOENT;
-	if (dir_ino) {
-		sn_set(r, dir_ino, dir_ino);
-		sn_set(r, dir_dev, 8);
-		sn_set(r, dir_gen, 9);
-	}
-	add(&r->name, file, strlen(file));
-	name();
-}
-
-TEST(failed_opens_have_the_callers_name)
-{
-	char file[64];
-
-	restart(NULL);
-	learn_path(1, 8, 9, SN_KNOWN_exact, false, "/");
-	learn_path(2, 8, 9, SN_KNOWN_exact, false, "/home/me");
-	learn_path(3, 8, 9, SN_KNOWN_exact, true, "deep/inside");
-	open_failed("/etc/absent", 0);
-	check_path("/etc/absent", "exact");
-	open_failed("absent", 2);
-	check_path("/home/me/absent", "joined");
-	open_failed("../absent", 2);
-	check_path("/home/me/../absent", "joined");
-	open_failed("absent", 1);
-	check_path("/absent", "joined");
-	open_failed("absent", 3);
-	check_path("deep/inside/absent", "joined-truncated");
-	open_failed("absent", 4);
-	check_path("(null)", "unknown");
-	open_failed("absent", 0);
-	check_path("(null)", "unknown");
-	open_failed("", 2);
-	check_path("(null)", "unknown");
-
-	enrich_get_stats(e, &stats);
-	for (int i = 0; i < 100000; i++) {
-		(void)snprintf(file, sizeof(file), "/search/path/number/%d", i);
-		open_failed(file, 0);
-		check_path(file, "exact");
-	}
-	check(stats.name_bytes < 64 << 10);
-	enrich_get_stats(e, &stats);
-	check(stats.name_bytes < 256 << 10);
-}
-
 TEST(limits_drop_the_dead_and_the_unused_first)
 {
 	char path[64];
@@ -782,9 +531,6 @@ int main(void)
 		T(names_outlive_their_process_for_a_while),
 		T(reused_numbers_do_not_mix),
 		T(cgroups_by_id),
-		T(paths_and_how_they_are_known),
-		T(disk_rows_use_the_files_device),
-		T(failed_opens_have_the_callers_name),
 		T(limits_drop_the_dead_and_the_unused_first),
 		T(cgroups_are_limited),
 		T(many_threads_are_found_again),

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Names of files. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "enrich-help.h"
+
+/* The same for a name in the directory dir_ino, all on device 8 and of generation 9. */
+static void learn_in_dir(u64 ino, u64 dir_ino, const char *name)
+{
+	struct sn_paths *r = begin(SN_EV_paths, SEC, 1, 1);
+
+	r->ino = ino;
+	r->dev = 8;
+	r->gen = 9;
+	r->how = SN_KNOWN_exact;
+	sn_set(r, dir_ino, dir_ino);
+	sn_set(r, dir_dev, 8);
+	sn_set(r, dir_gen, 9);
+	add(&r->name, name, strlen(name));
+	check_eq(learn(), 0);
+}
+
+TEST(paths_and_how_they_are_known)
+{
+	static const struct {
+		u32 how;
+		bool truncated, unlinked;
+		const char *known;
+	} cases[] = {
+		{ SN_KNOWN_exact, false, false, "exact" },
+		{ SN_KNOWN_exact, true, false, "exact-truncated" },
+		{ SN_KNOWN_dictionary, false, false, "dictionary" },
+		{ SN_KNOWN_dictionary, true, false, "dictionary-truncated" },
+		{ SN_KNOWN_snapshot, false, false, "snapshot" },
+		{ SN_KNOWN_unlinked, false, false, "unlinked" },
+		{ SN_KNOWN_exact, false, true, "unlinked" },
+		{ SN_KNOWN_dictionary, true, true, "unlinked-truncated" },
+	};
+
+	restart(NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		learn_path(7, 8, 9, cases[i].how, cases[i].truncated, "/some/file");
+		row_file(7, 8, 9, cases[i].unlinked);
+		check_path("/some/file", cases[i].known);
+	}
+	learn_path(7, 8, 9, SN_KNOWN_exact, false, "/renamed");
+	row_file(7, 8, 9, false);
+	check_path("/renamed", "exact");
+	/* Gone: the last name is kept, and said to be the last. */
+	learn_path(7, 8, 9, SN_KNOWN_unlinked, false, NULL);
+	row_file(7, 8, 9, false);
+	check_path("/renamed", "unlinked");
+
+	/* Each part of the key counts; objects without a name are known to have none. */
+	row_file(6, 8, 9, false);
+	check_path("(null)", "unknown");
+	row_file(7, 7, 9, false);
+	check_path("(null)", "unknown");
+	row_file(7, 8, 10, true);
+	check_path("(null)", "unknown");
+	learn_path(20, 8, 0, SN_KNOWN_unknown, false, NULL);
+	row_file(20, 8, 0, false);
+	check_path("(null)", "unknown");
+	row(2 * SEC, 1, 1);
+	check_path("(null)", "unknown");
+	learn_path(7, 8, 0, SN_KNOWN_exact, false, "/no/generation");
+	for (u32 known = 0; known < 4; known++) {
+		struct sn_vfs_read *r = begin(SN_EV_vfs_read, 2 * SEC, 1, 1);
+
+		sn_set(r, ino, 7);
+		sn_set(r, dev, 8);
+		if (!(known & 1))
+			r->hdr.valid &= ~SN_VALID_BIT(struct sn_vfs_read, ino);
+		if (!(known & 2))
+			r->hdr.valid &= ~SN_VALID_BIT(struct sn_vfs_read, dev);
+		name();
+		check_str(text(SN_D_path_known), known == 3 ? "exact" : "unknown");
+	}
+	begin(SN_EV_proc_rename, 2 * SEC, 1, 1);
+	name();
+	check(!names.str[SN_D_path_known]);
+
+	/* A snapshot without a generation stands for any, an exact entry with 0 does not. */
+	learn_path(30, 8, 0, SN_KNOWN_snapshot, false, "/open/at/start");
+	learn_path(31, 8, 0, SN_KNOWN_exact, false, "/generation/0");
+	row_file(30, 8, 5, false);
+	check_path("/open/at/start", "snapshot");
+	row_file(31, 8, 5, false);
+	check_path("(null)", "unknown");
+	learn_path(30, 8, 5, SN_KNOWN_exact, false, "/exact");
+	row_file(30, 8, 5, false);
+	check_path("/exact", "exact");
+}
+
+TEST(names_in_a_directory)
+{
+	restart(NULL);
+	learn_path(1, 8, 9, SN_KNOWN_exact, false, "/");
+	learn_path(2, 8, 9, SN_KNOWN_exact, false, "/home/me");
+	learn_path(3, 8, 9, SN_KNOWN_exact, true, "deep/inside");
+	learn_in_dir(10, 1, "top");
+	learn_in_dir(11, 2, "notes");
+	learn_in_dir(12, 3, "far");
+	row_file(10, 8, 9, false);
+	check_path("/top", "exact");
+	row_file(11, 8, 9, false);
+	check_path("/home/me/notes", "exact");
+	row_file(12, 8, 9, false);
+	check_path("deep/inside/far", "exact-truncated");
+
+	/* The directory's new name is that of what is told from now on. */
+	learn_path(2, 8, 9, SN_KNOWN_exact, false, "/home/you");
+	learn_in_dir(13, 2, "more");
+	row_file(13, 8, 9, false);
+	check_path("/home/you/more", "exact");
+	row_file(11, 8, 9, false);
+	check_path("/home/me/notes", "exact");
+	learn_in_dir(11, 2, "notes");
+	row_file(11, 8, 9, false);
+	check_path("/home/you/notes", "exact");
+
+	/* A directory that is not known: an old name would be wrong. */
+	learn_in_dir(11, 4, "notes");
+	row_file(11, 8, 9, false);
+	check_path("(null)", "unknown");
+}
+
+TEST(disk_rows_use_the_files_device)
+{
+	struct sn_block_io *r;
+
+	restart(NULL);
+	learn_path(7, 8, 9, SN_KNOWN_exact, false, "/data");
+	r = begin(SN_EV_block_io, 2 * SEC, 1, 1);
+	r->dev = 8;
+	name();
+	check_path("(null)", "unknown");
+	r = begin(SN_EV_block_io, 2 * SEC, 1, 1);
+	r->dev = 1;
+	sn_set(r, ino, 7);
+	sn_set(r, file_dev, 8);
+	sn_set(r, gen, 9);
+	name();
+	check_path("/data", "exact");
+}
+
+static void open_failed(const char *file, u64 dir_ino)
+{
+	struct sn_vfs_open *r = begin(SN_EV_vfs_open, 2 * SEC, 1, 1);
+
+	r->ret = -ENOENT;
+	if (dir_ino) {
+		sn_set(r, dir_ino, dir_ino);
+		sn_set(r, dir_dev, 8);
+		sn_set(r, dir_gen, 9);
+	}
+	add(&r->name, file, strlen(file));
+	name();
+}
+
+TEST(failed_opens_have_the_callers_name)
+{
+	char file[64];
+
+	restart(NULL);
+	learn_path(1, 8, 9, SN_KNOWN_exact, false, "/");
+	learn_path(2, 8, 9, SN_KNOWN_exact, false, "/home/me");
+	learn_path(3, 8, 9, SN_KNOWN_exact, true, "deep/inside");
+	open_failed("/etc/absent", 0);
+	check_path("/etc/absent", "exact");
+	open_failed("absent", 2);
+	check_path("/home/me/absent", "joined");
+	open_failed("../absent", 2);
+	check_path("/home/me/../absent", "joined");
+	open_failed("absent", 1);
+	check_path("/absent", "joined");
+	open_failed("absent", 3);
+	check_path("deep/inside/absent", "joined-truncated");
+	open_failed("absent", 4);
+	check_path("(null)", "unknown");
+	open_failed("absent", 0);
+	check_path("(null)", "unknown");
+	open_failed("", 2);
+	check_path("(null)", "unknown");
+
+	enrich_get_stats(e, &stats);
+	for (int i = 0; i < 100000; i++) {
+		(void)snprintf(file, sizeof(file), "/search/path/number/%d", i);
+		open_failed(file, 0);
+		check_path(file, "exact");
+	}
+	check(stats.name_bytes < 64 << 10);
+	enrich_get_stats(e, &stats);
+	check(stats.name_bytes < 256 << 10);
+}
+
+TESTS(paths_and_how_they_are_known, names_in_a_directory, disk_rows_use_the_files_device,
+      failed_opens_have_the_callers_name)
