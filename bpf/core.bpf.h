@@ -84,18 +84,20 @@ static __noinline int sn_lose(u32 slot, u32 cause)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 	u64 now = bpf_ktime_get_ns();
+	struct sn_hole *hole;
 
 	if (!cpu || slot >= SN_NR_EVENTS)
 		return 0;
-	__sync_fetch_and_add(&cpu->lost[slot], 1);
-	if (!cpu->holes[slot].nr)
-		cpu->holes[slot].first_ns = now;
-	cpu->holes[slot].last_ns = now;
-	cpu->holes[slot].cause = cause;
-	__sync_fetch_and_add(&cpu->holes[slot].nr, 1);
+	hole = &cpu->holes[slot];
+	if (hole->nr == hole->told)
+		hole->first_ns = now;
+	hole->last_ns = now;
+	hole->cause = cause;
+	__sync_fetch_and_add(&hole->nr, 1);
 	return 0;
 }
 
+/* The record's nr is the sum up to now: user space tells what it adds to the last one. */
 static __noinline int sn_tell_hole(u32 slot)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
@@ -117,8 +119,7 @@ static __noinline int sn_tell_hole(u32 slot)
 	lost->nr = hole->nr;
 	lost->of = sn_event_id(slot);
 	lost->cause = (u32)hole->cause;
-	hole->nr = 0;
-	__sync_fetch_and_add(&cpu->emitted[SN_SLOT_lost], 1);
+	hole->told = lost->nr;
 	sn_submit(lost);
 	return 0;
 }

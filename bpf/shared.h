@@ -54,9 +54,15 @@ struct sn_cfg {
 	u8 task_storage; /* the kernel has task storage for tracing programs */
 };
 
-/* Records that found no room, of one event on one cpu, not yet told by a lost record. */
+/*
+ * Records of one event that found no room on one cpu. What is told are sums: an
+ * interrupt or another thread that loses or tells one in the middle of it makes a
+ * sum be told twice, which whoever reads them sees, and no count wrong.
+ */
 struct sn_hole {
-	u64 nr, first_ns, last_ns;
+	u64 nr;   /* all that were lost */
+	u64 told; /* of them, by a lost record */
+	u64 first_ns, last_ns;
 	u64 cause; /* enum sn_cause, of the last of them */
 };
 
@@ -64,7 +70,6 @@ struct sn_hole {
 struct sn_percpu {
 	u64 nr_ops;                /* operations begun; makes operation ids */
 	u64 emitted[SN_NR_EVENTS]; /* records put into a ring */
-	u64 lost[SN_NR_EVENTS];    /* records that found no room */
 	u64 nr_sampled[SN_NR_EVENTS];
 	u64 truncated; /* emitted records whose text was cut */
 	u64 walks;     /* path walks: first sights of an inode */

@@ -268,7 +268,7 @@ static __always_inline void sn_submit(void *rec)
 static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
 {
 	__sync_fetch_and_add(&cpu->emitted[slot], 1);
-	if (cpu->holes[slot].nr)
+	if (cpu->holes[slot].nr != cpu->holes[slot].told)
 		sn_tell_hole(slot);
 }
 
@@ -276,7 +276,7 @@ static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
 static __always_inline void sn_emitted_here(struct sn_percpu *cpu, u32 slot)
 {
 	cpu->emitted[slot]++;
-	if (cpu->holes[slot].nr)
+	if (cpu->holes[slot].nr != cpu->holes[slot].told)
 		sn_tell_hole(slot);
 }
 

@@ -255,7 +255,7 @@ int feed_start(struct feed *l, feed_fn fn, void *ctx, struct diag *d)
 enum feed_end feed_step(struct feed *l, const struct run_opts *run, int *ret_err)
 {
 	u64 sleep_ns;
-	s64 n = capture_drain(l->capture, on_record, l, &sleep_ns);
+	s64 n = capture_drain(l->capture, &sleep_ns);
 
 	*ret_err = n < 0 ? (int)n : 0;
 	if (n < 0)
@@ -272,7 +272,7 @@ int feed_stop(struct feed *l)
 	int r;
 
 	target_end(&l->target, SIGTERM);
-	r = capture_stop(l->capture, on_record, l);
+	r = capture_stop(l->capture);
 	l->stopped_ns = feed_now_ns();
 	l->stopped_wall_ns = clock_ns(CLOCK_REALTIME);
 	return r;

@@ -320,7 +320,7 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 		if (!schema_is_core(ev) && !(f->feed->events >> slot & 1))
 			continue;
 		trace_writer_counts(f->writer, ev, &counts);
-		if (!counts.put && !sum.emitted[slot] && !sum.lost[slot])
+		if (!counts.put && !sum.emitted[slot] && !sum.holes[slot].nr)
 			continue;
 		item(b);
 		buf_putc(b, '{');
@@ -328,7 +328,7 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 		put_u64(b, "emitted", sum.emitted[slot]);
 		put_u64(b, "put", counts.put);
 		put_u64(b, "written", counts.written);
-		put_u64(b, "lost_ring", sum.lost[slot]);
+		put_u64(b, "lost_ring", sum.holes[slot].nr);
 		put_u64(b, "lost_writer", counts.lost);
 		buf_putc(b, '}');
 	}

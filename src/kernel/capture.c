@@ -2,6 +2,7 @@
 #include "kernel/capture.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +31,11 @@ struct capture {
 	struct capture_opts opts;
 	u32 nr_rings;
 	int stats_fd; /* while it is open the kernel measures run times */
+	/* Who gets the records, and the sum of losses that was told last: by cpu, then event. */
+	ring_fn fn;
+	void *ctx;
+	u64 (*told)[SN_NR_EVENTS];
+	u32 nr_cpus;
 };
 
 void capture_opts_init(struct capture_opts *opts)
@@ -242,8 +248,14 @@ static int take_tasks(void *ctx, const void *data, size_t size)
 int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
 {
 	struct snapshot s = { .fn = fn, .ctx = ctx };
-	int r;
+	int r, nr = libbpf_num_possible_cpus();
 
+	c->fn = fn;
+	c->ctx = ctx;
+	c->nr_cpus = nr > 0 ? (u32)nr : 0;
+	c->told = calloc(c->nr_cpus + 1, sizeof(*c->told));
+	if (!c->told)
+		return -ENOMEM;
 	r = probes_attach(c->probes, d);
 	if (r < 0)
 		return r;
@@ -253,45 +265,73 @@ int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
 	return r;
 }
 
-s64 capture_drain(struct capture *c, ring_fn fn, void *ctx, u64 *ret_sleep_ns)
+/* ---- records ---- */
+
+/* The kernel tells sums: what one adds to the last is the hole. */
+static int hand_hole(struct capture *c, const struct sn_lost *sum)
 {
-	s64 nr = rings_drain(c->rings, WINDOW_NS, fn, ctx);
+	const struct sn_event *ev = schema_by_id((u16)sum->of);
+	struct sn_lost lost = *sum;
+	u64 *told;
+
+	if (!ev || lost.hdr.cpu >= c->nr_cpus)
+		return 0;
+	told = &c->told[lost.hdr.cpu][ev->slot];
+	if (lost.nr <= *told)
+		return 0;
+	lost.nr -= *told;
+	*told = sum->nr;
+	return c->fn(c->ctx, &lost.hdr, sizeof(lost));
+}
+
+static int hand_record(void *ctx, const struct sn_hdr *rec, size_t size)
+{
+	struct capture *c = ctx;
+
+	if (rec->id == SN_EV_lost && size >= sizeof(struct sn_lost))
+		return hand_hole(c, (const struct sn_lost *)rec);
+	return c->fn(c->ctx, rec, size);
+}
+
+s64 capture_drain(struct capture *c, u64 *ret_sleep_ns)
+{
+	s64 nr = rings_drain(c->rings, WINDOW_NS, hand_record, c);
 
 	*ret_sleep_ns = rings_fill(c->rings) >= BUSY_FILL ? SLEEP_BUSY_NS : SLEEP_IDLE_NS;
 	return nr;
 }
 
 /* Holes that no later record told are told by us. */
-static int tell_last_holes(struct capture *c, ring_fn fn, void *ctx)
+static int tell_last_holes(struct capture *c)
 {
-	struct sn_percpu sum;
-	int r = 0;
+	_cleanup_(freep) struct sn_percpu *cpus = NULL;
+	int nr = probes_cpus(c->probes, &cpus), r = nr < 0 ? nr : 0;
 
-	probes_percpu(c->probes, &sum);
-	for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++) {
-		const struct sn_hole *h = &sum.holes[slot];
-		struct sn_lost lost = {
-			.hdr = { .ts = h->last_ns, .id = SN_EV_lost },
-			.first_ns = h->first_ns,
-			.last_ns = h->last_ns,
-			.nr = h->nr,
-			.of = schema_event(slot)->id,
-			.cause = (u32)h->cause,
-		};
+	for (u32 cpu = 0; nr > 0 && cpu < (u32)nr; cpu++) {
+		for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++) {
+			const struct sn_hole *h = &cpus[cpu].holes[slot];
+			struct sn_lost sum = {
+				.hdr = { .ts = h->last_ns, .id = SN_EV_lost, .cpu = (u16)cpu },
+				.first_ns = h->first_ns,
+				.last_ns = h->last_ns,
+				.nr = h->nr,
+				.of = schema_event(slot)->id,
+				.cause = (u32)h->cause,
+			};
 
-		if (h->nr)
-			r = fn(ctx, &lost.hdr, sizeof(lost));
+			r = hand_hole(c, &sum);
+		}
 	}
 	return r;
 }
 
-int capture_stop(struct capture *c, ring_fn fn, void *ctx)
+int capture_stop(struct capture *c)
 {
 	s64 r;
 
 	probes_detach(c->probes);
-	r = rings_drain(c->rings, 0, fn, ctx);
-	return r < 0 ? (int)r : tell_last_holes(c, fn, ctx);
+	r = rings_drain(c->rings, 0, hand_record, c);
+	return r < 0 ? (int)r : tell_last_holes(c);
 }
 
 void capture_free(struct capture *c)
@@ -299,6 +339,7 @@ void capture_free(struct capture *c)
 	if (!c)
 		return;
 	closep(&c->stats_fd);
+	free(c->told);
 	rings_free(c->rings);
 	probes_free(c->probes);
 	caps_done(&c->caps);

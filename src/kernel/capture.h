@@ -30,7 +30,7 @@ struct capture_opts {
 /* An options struct that keeps everything. */
 void capture_opts_init(struct capture_opts *opts);
 
-/* Loads, attaches, takes the snapshot of threads; what it finds goes to fn first. */
+/* Loads; then attaches and takes the snapshot of threads. From then on fn gets every record. */
 int capture_open(const struct capture_opts *opts, struct capture **ret, struct diag *d);
 int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d);
 
@@ -38,10 +38,10 @@ int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d);
  * Hands out what the rings hold. Returns the number of records or fn's negative
  * return; *ret_sleep_ns says when to come again.
  */
-s64 capture_drain(struct capture *c, ring_fn fn, void *ctx, u64 *ret_sleep_ns);
+s64 capture_drain(struct capture *c, u64 *ret_sleep_ns);
 
 /* Detaches, hands out the rest, and the holes that no later record told. */
-int capture_stop(struct capture *c, ring_fn fn, void *ctx);
+int capture_stop(struct capture *c);
 void capture_free(struct capture *c);
 DEFINE_FREEP(struct capture, capture_free)
 

@@ -409,38 +409,43 @@ int probes_prio_ring(const struct probes *p, u32 *ret_bytes)
 
 /* ---- counters ---- */
 
-static void add_hole(struct sn_hole *to, const struct sn_hole *from)
+int probes_cpus(const struct probes *p, struct sn_percpu **ret)
 {
-	if (!from->nr)
-		return;
-	if (!to->nr || from->first_ns < to->first_ns)
-		to->first_ns = from->first_ns;
-	if (from->last_ns > to->last_ns)
-		to->last_ns = from->last_ns;
-	to->nr += from->nr;
-	to->cause = from->cause;
+	int fd = probes_map(p, "sn_cpu"), nr = libbpf_num_possible_cpus();
+	struct sn_percpu *all;
+	u32 zero = 0;
+
+	_Static_assert(sizeof(*all) % 8 == 0, "the kernel rounds a value up to 8 bytes");
+	if (nr < 0)
+		return nr;
+	if (fd < 0)
+		return -ENOENT;
+	all = calloc((size_t)nr, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &zero, all)) {
+		free(all);
+		return -errno;
+	}
+	*ret = all;
+	return nr;
 }
 
 void probes_percpu(const struct probes *p, struct sn_percpu *ret)
 {
-	int fd = probes_map(p, "sn_cpu"), nr = libbpf_num_possible_cpus();
-	size_t stride = ALIGN_UP(sizeof(struct sn_percpu), 8);
-	_cleanup_(freep) u8 *all = nr > 0 ? calloc((size_t)nr, stride) : NULL;
-	u32 zero = 0;
+	_cleanup_(freep) struct sn_percpu *all = NULL;
+	int nr = probes_cpus(p, &all);
 
 	memset(ret, 0, sizeof(*ret));
-	if (!all || fd < 0 || bpf_map_lookup_elem(fd, &zero, all))
-		return;
 	for (int i = 0; i < nr; i++) {
-		const struct sn_percpu *c = (const struct sn_percpu *)(all + (size_t)i * stride);
+		const struct sn_percpu *c = &all[i];
 
 		ret->nr_ops += c->nr_ops;
 		ret->truncated += c->truncated;
 		ret->walks += c->walks;
 		for (u32 e = 0; e < SN_NR_EVENTS; e++) {
 			ret->emitted[e] += c->emitted[e];
-			ret->lost[e] += c->lost[e];
-			add_hole(&ret->holes[e], &c->holes[e]);
+			ret->holes[e].nr += c->holes[e].nr;
 		}
 		for (u32 k = 0; k < SN_NR_PROGS; k++)
 			for (u32 o = 0; o < SN_NR_OUTCOMES; o++)

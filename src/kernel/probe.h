@@ -105,7 +105,9 @@ bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
 /* True if the event comes from an optional group: the domain is whole without it. */
 bool probes_is_extra(u32 slot);
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);
-/* All cpus' counters in one; holes are summed, first and last of all. */
+/* Every possible cpu's own counters; their number, or negative errno. The caller frees. */
+int probes_cpus(const struct probes *p, struct sn_percpu **ret);
+/* All cpus' counters in one; of holes only how many were lost. */
 void probes_percpu(const struct probes *p, struct sn_percpu *ret);
 
 /* The fd of a map that all domains share or that one of them has; -1 if there is none. */
