@@ -48,3 +48,11 @@ int BPF_PROG(calib_fentry, struct file *file)
 {
 	return 0;
 }
+
+/* Arguments that point at something else than a struct: not before 5.15. */
+SEC("?fentry/vfs_iter_read")
+int BPF_PROG(calib_fentry_args, struct file *file, void *iter, u64 pos)
+{
+	asm volatile("" ::"r"(pos));
+	return 0;
+}

@@ -33,6 +33,17 @@ static __always_inline u64 sn_syscall_arg(struct pt_regs *regs, int i)
 	}
 }
 
+/* The stack pointer at a function's entry: call and return leave an address behind. */
+static __always_inline u64 sn_kprobe_frame(struct pt_regs *regs)
+{
+	return regs->sp;
+}
+
+static __always_inline u64 sn_kretprobe_frame(struct pt_regs *regs)
+{
+	return regs->sp - sizeof(long);
+}
+
 #define TS_COMPAT 2 /* in thread_info.status: a 32-bit system call is in progress */
 
 /* True in a system call by the 32-bit table, whose numbers mean other calls. */
@@ -54,6 +65,16 @@ static __always_inline long sn_syscall_nr(struct pt_regs *regs)
 static __always_inline u64 sn_syscall_arg(struct pt_regs *regs, int i)
 {
 	return i == 0 ? regs->orig_x0 : regs->regs[i];
+}
+
+static __always_inline u64 sn_kprobe_frame(struct pt_regs *regs)
+{
+	return regs->sp;
+}
+
+static __always_inline u64 sn_kretprobe_frame(struct pt_regs *regs)
+{
+	return regs->sp;
 }
 
 #define TIF_32BIT 22

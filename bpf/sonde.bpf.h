@@ -46,13 +46,15 @@ struct sn_task {
 	u8 has_file;   /* the operation has one */
 	u8 unlinked;
 	u8 refused; /* rows are not wanted for this inode */
-	u8 unused[2];
+	u8 slot;    /* of the row in the making, where hooks may be missed */
+	u8 unused;
 	u32 wanted; /* enum sn_filter_bits that said yes */
 	u32 unused2;
 	u64 named[4]; /* inodes whose names were told lately, see sn_name_is_new() */
 	u64 sum;      /* bytes of an operation's vectors, while they are added up */
 	u64 dir_ino;  /* the directory that a failed open began at */
 	u32 dir_dev, dir_gen;
+	u64 frame, new_frame; /* where an operation of the kernel lies on the stack */
 	struct sn_walk walk;
 };
 
@@ -120,24 +122,31 @@ static __always_inline struct sn_percpu *sn_this_cpu(void)
 }
 
 /*
- * Ends a run. Programs that interrupts may nest in each other count with
- * sn_count(); those that only run in a thread, preemption off, with
- * sn_count_here(), which is a plain increment.
+ * Adds one to a counter of this cpu. alone: no other program runs on the cpu between
+ * two instructions, as in tracepoints of system calls, where preemption is off; then
+ * a plain increment does.
  */
+static __always_inline void sn_add(u64 *counter, bool alone)
+{
+	if (alone)
+		(*counter)++;
+	else
+		__sync_fetch_and_add(counter, 1);
+}
+
+/* Ends a run. */
+static __always_inline int sn_count_as(struct sn_percpu *cpu, enum sn_prog prog,
+				       enum sn_outcome outcome, bool alone)
+{
+	sn_add(&cpu->outcomes[prog][outcome], alone);
+	return 0;
+}
+
 static __always_inline int sn_count(enum sn_prog prog, enum sn_outcome outcome)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 
-	if (cpu)
-		__sync_fetch_and_add(&cpu->outcomes[prog][outcome], 1);
-	return 0;
-}
-
-static __always_inline int sn_count_here(struct sn_percpu *cpu, enum sn_prog prog,
-					 enum sn_outcome outcome)
-{
-	cpu->outcomes[prog][outcome]++;
-	return 0;
+	return cpu ? sn_count_as(cpu, prog, outcome, false) : 0;
 }
 
 static __always_inline struct task_struct *sn_current(void)
@@ -265,19 +274,16 @@ static __always_inline void sn_submit(void *rec)
 }
 
 /* Counts the record and tells the holes before it. */
-static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
+static __always_inline void sn_emitted_as(struct sn_percpu *cpu, u32 slot, bool alone)
 {
-	__sync_fetch_and_add(&cpu->emitted[slot], 1);
+	sn_add(&cpu->emitted[slot], alone);
 	if (cpu->holes[slot].nr != cpu->holes[slot].told)
 		sn_tell_hole(slot);
 }
 
-/* The same where only threads run, preemption off. */
-static __always_inline void sn_emitted_here(struct sn_percpu *cpu, u32 slot)
+static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
 {
-	cpu->emitted[slot]++;
-	if (cpu->holes[slot].nr != cpu->holes[slot].told)
-		sn_tell_hole(slot);
+	sn_emitted_as(cpu, slot, false);
 }
 
 /* True if this row is not the one in N that is kept. */
@@ -291,10 +297,14 @@ static __always_inline bool sn_event_wanted(u32 slot)
 	return sn_cfg.events >> slot & 1;
 }
 
-/* A new operation id: unique in the recording. (The count is in front: it compresses better.) */
-static __always_inline u64 sn_new_op(struct sn_percpu *cpu)
+/*
+ * A new operation id, unique in the recording: a count, which compresses best (the
+ * cpu is behind it), or, where a program that counts may be interrupted by another,
+ * the time, of which no cpu has one instant twice.
+ */
+static __always_inline u64 sn_new_op(struct sn_percpu *cpu, u64 now, bool alone)
 {
-	return ++cpu->nr_ops << 12 | (bpf_get_smp_processor_id() & 4095);
+	return (alone ? ++cpu->nr_ops : now) << 12 | (bpf_get_smp_processor_id() & 4095);
 }
 
 /* Fills the header of a row that the current thread asked for. */
@@ -314,6 +324,11 @@ static __always_inline void sn_header(struct sn_hdr *hdr, u16 id, u64 now, const
 
 /* Counts successful renames: names told before one may have changed since. */
 u64 sn_name_epoch SEC(".data.sn_names");
+
+static __always_inline void sn_names_changed(void)
+{
+	__sync_fetch_and_add(&sn_name_epoch, 1);
+}
 
 /*
  * Tells a file's name, as a `paths` record in the priority ring, the first time

@@ -94,6 +94,7 @@ struct file {
 	unsigned int f_mode;
 	s64 f_pos;
 };
+struct iov_iter { unsigned long count; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
@@ -131,10 +132,10 @@ struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
 
 /* System call entry, by architecture. */
 #if defined(__TARGET_ARCH_x86)
-struct pt_regs { unsigned long r9, r8, r10, dx, si, di, orig_ax, ax; };
+struct pt_regs { unsigned long r10, r9, r8, ax, cx, dx, si, di, orig_ax, sp; };
 #elif defined(__TARGET_ARCH_arm64)
-struct user_pt_regs { u64 regs[31]; };
-struct pt_regs { union { struct user_pt_regs user_regs; struct { u64 regs[31]; }; }; u64 orig_x0; s32 syscallno; };
+struct user_pt_regs { u64 regs[31]; u64 sp; };
+struct pt_regs { union { struct user_pt_regs user_regs; struct { u64 regs[31]; u64 sp; }; }; u64 orig_x0; s32 syscallno; };
 #else
 #error "no system call registers for this architecture"
 #endif

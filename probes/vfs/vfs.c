@@ -20,40 +20,29 @@ static u32 slot_of(u32 call)
 	return call == SN_CALL_close ? SN_SLOT_vfs_close : SN_SLOT_vfs_fsync;
 }
 
-/*
- * System calls of this architecture that rows are wanted of; arm64 never had the
- * oldest ones.
- */
+static bool is_wanted(const struct sn_cfg *cfg, u32 call)
+{
+	return cfg->events >> slot_of(call) & 1 && cfg->calls >> call & 1;
+}
+
+/* System calls of this architecture that rows are of; arm64 never had the oldest ones. */
+#ifdef SYS_open
+#define OLD_CALLS CALL(open) CALL(creat)
+#else
+#define OLD_CALLS
+#endif
+/* clang-format off */
+#define VFS_CALLS                                                                              \
+	CALL(read) CALL(pread64) CALL(readv) CALL(preadv) CALL(preadv2)                        \
+	CALL(write) CALL(pwrite64) CALL(writev) CALL(pwritev) CALL(pwritev2)                   \
+	CALL(openat) CALL(openat2) CALL(open_by_handle_at) OLD_CALLS                           \
+	CALL(close) CALL(fsync) CALL(fdatasync) CALL(sync_file_range) CALL(syncfs) CALL(sync)
+/* clang-format on */
+
 static void number_calls(u8 call_of[SN_MAX_SYSCALLS], const struct sn_cfg *cfg)
 {
-#define CALL(name)                                                                             \
-	call_of[SYS_##name] =                                                                  \
-		cfg->events >> slot_of(SN_CALL_##name) & 1 && cfg->calls >> SN_CALL_##name & 1 \
-			? SN_CALL_##name                                                       \
-			: 0
-	CALL(read);
-	CALL(pread64);
-	CALL(readv);
-	CALL(preadv);
-	CALL(preadv2);
-	CALL(write);
-	CALL(pwrite64);
-	CALL(writev);
-	CALL(pwritev);
-	CALL(pwritev2);
-	CALL(openat);
-	CALL(openat2);
-	CALL(open_by_handle_at);
-	CALL(close);
-	CALL(fsync);
-	CALL(fdatasync);
-	CALL(sync_file_range);
-	CALL(syncfs);
-	CALL(sync);
-#ifdef SYS_open
-	CALL(open);
-	CALL(creat);
-#endif
+#define CALL(name) call_of[SYS_##name] = is_wanted(cfg, SN_CALL_##name) ? SN_CALL_##name : 0;
+	VFS_CALLS
 #undef CALL
 }
 
@@ -79,7 +68,40 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 	return r < 0 ? r : probe_set_rodata(obj, ".rodata.sn_renames", renames, sizeof(renames), d);
 }
 
+#if defined(__x86_64__)
+#define FUNCTION_OF(call) "__x64_sys_" call
+#define FUNCTION_OF_SYNC "__do_sys_sync" /* __x64_sys_sync is its alias: it has no arguments */
+#else
+#define FUNCTION_OF(call) "__arm64_sys_" call
+#define FUNCTION_OF_SYNC FUNCTION_OF("sync")
+#endif
+
+/* The functions that carry out the calls that rows are wanted of. */
+static const char *function(const struct sn_cfg *cfg, u32 n)
+{
+	static const struct {
+		u32 call;
+		const char *name;
+	} calls[] = {
+#define CALL(call) { SN_CALL_##call, FUNCTION_OF(#call) },
+		VFS_CALLS
+#undef CALL
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (is_wanted(cfg, calls[i].call) && !n--)
+			return calls[i].call == SN_CALL_sync ? FUNCTION_OF_SYNC : calls[i].name;
+	return NULL;
+}
+
 static const struct probe_extra extras[] = { { SN_SLOT_vfs_release, "release" }, {} };
+
+static const struct probe_extra kthreads[] = {
+	{ SN_SLOT_vfs_read, "iread" },
+	{ SN_SLOT_vfs_write, "iwrite" },
+	{ SN_SLOT_vfs_fsync, "ksync" },
+	{},
+};
 
 const struct probe_domain vfs_domain = {
 	.name = "vfs",
@@ -89,4 +111,6 @@ const struct probe_domain vfs_domain = {
 	.elf_plain = vfs_plain__elf_bytes,
 	.setup = setup,
 	.extras = extras,
+	.kthreads = kthreads,
+	.function = function,
 };

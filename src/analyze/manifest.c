@@ -160,6 +160,7 @@ static int read_streams(struct manifest *m, struct json_object *a)
 
 		s->name = text(o, "name");
 		s->reason = text(o, "reason");
+		s->weaker = text(o, "weaker");
 		s->attached = truth(o, "attached");
 		m->nr_streams += s->name != NULL;
 	}

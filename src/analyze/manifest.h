@@ -19,7 +19,7 @@ struct maybe {
 };
 
 struct manifest_stream {
-	const char *name, *reason;
+	const char *name, *reason, *weaker;
 	bool attached;
 };
 

@@ -19,10 +19,12 @@ static const struct {
 	{ "typed reads", "each read of kernel memory costs a helper call",
 	  offsetof(struct caps, typed_reads) },
 	{ "function hooks (fentry)",
-	  "file operations are seen at system calls only: not those of kernel threads, "
-	  "and no vfs_release",
+	  "every system call of the machine pays for the vfs streams; releases and what the "
+	  "kernel's threads do need kprobes",
 	  offsetof(struct caps, fentry) },
-	{ "kprobes", "not used by the streams of this version", offsetof(struct caps, kprobes) },
+	{ "fentry, any argument", "what the kernel's threads do needs kprobes",
+	  offsetof(struct caps, fentry_args) },
+	{ "kprobes", "not needed where fentry reads any argument", offsetof(struct caps, kprobes) },
 	{ "tracefs", "not needed", offsetof(struct caps, tracefs) },
 };
 
@@ -73,10 +75,13 @@ static void say_streams(struct buf *b, const struct probes *p)
 
 		if (schema_is_core(ev))
 			continue;
-		if (probes_sees(p, slot, &why))
-			buf_printf(b, "  %-14s yes\n", ev->name);
-		else
+		if (!probes_sees(p, slot, &why))
 			buf_printf(b, "  %-14s no: %s\n", ev->name, why);
+		else if (!probes_sees_kthreads(p, slot, &why))
+			buf_printf(b, "  %-14s yes, but not what the kernel's threads do: %s\n",
+				   ev->name, why);
+		else
+			buf_printf(b, "  %-14s yes\n", ev->name);
 	}
 	buf_puts(b, "\nprograms\n");
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
@@ -118,6 +123,9 @@ static void json_probes(struct buf *b, const struct probes *p)
 		put_string(b, schema_event(slot)->name);
 		buf_printf(b, ":{\"seen\":%s,\"why\":", seen ? "true" : "false");
 		put_string(b, why);
+		seen = probes_sees_kthreads(p, slot, &why);
+		buf_printf(b, ",\"kthreads\":%s,\"why_not_kthreads\":", seen ? "true" : "false");
+		put_string(b, why);
 		buf_putc(b, '}');
 		comma = ",";
 	}
@@ -158,6 +166,7 @@ static int cmd_doctor(const struct doctor_opts *o)
 	capture_opts_init(&opts);
 	opts.cfg.events = select_all();
 	opts.ring_bytes = 64 << 10;
+	opts.hooks = feed_hooks[o->hooks];
 	r = capture_open(&opts, &capture, &d);
 	r = r < 0 ? r : capture_start(capture, ignore_record, NULL, &d);
 	if (r < 0)

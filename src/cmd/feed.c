@@ -123,6 +123,13 @@ static u64 named_events(const struct opt_strings *words)
 	return named;
 }
 
+const enum caps_hooks feed_hooks[] = {
+	[HOOKS_ANY] = CAPS_ALL_HOOKS,
+	[HOOKS_FENTRY] = CAPS_FENTRY,
+	[HOOKS_KPROBE] = CAPS_KPROBE,
+	[HOOKS_TRACEPOINT] = 0,
+};
+
 static int make_opts(struct feed *l, const struct filter_opts *f, const struct run_opts *run,
 		     struct capture_opts *o, struct sn_dfa *dfa, struct diag *d)
 {
@@ -165,6 +172,7 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	o->tids = f->tids.v;
 	o->nr_tids = f->tids.nr;
 	o->ring_bytes = (u32)run->ring_bytes;
+	o->hooks = feed_hooks[run->hooks];
 	return 0;
 }
 
@@ -213,6 +221,7 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 		r = target_prepare(&l->target, command, d);
 		if (r < 0)
 			return r;
+		o.kthreads = f->all || f->pids.nr;
 		if (!f->all)
 			pids[o.nr_pids++] = (u32)l->target.pid;
 	}

@@ -61,4 +61,7 @@ void feed_catch_signals(void);
 
 u64 feed_now_ns(void);
 
+/* What each of enum hooks allows. */
+extern const enum caps_hooks feed_hooks[];
+
 #endif

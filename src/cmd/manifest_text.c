@@ -241,6 +241,7 @@ static void put_sampling(struct buf *b, const struct feed *l)
 static void put_streams(struct buf *b, const struct feed *l, const struct probes *p)
 {
 	const char *why;
+	char text[256];
 	bool seen;
 
 	key(b, "streams");
@@ -254,6 +255,11 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 		put_str(b, "name", schema_event(slot)->name);
 		put_bool(b, "attached", seen);
 		put_str(b, "reason", seen ? NULL : why);
+		if (seen && !probes_sees_kthreads(p, slot, &why)) {
+			(void)snprintf(text, sizeof(text), "not what the kernel's threads do: %s",
+				       why);
+			put_str(b, "weaker", text);
+		}
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');
@@ -262,6 +268,7 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 static const char *const need_prefix[] = {
 	[NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/", [NEED_TP_BTF2] = "tp_btf/",
 	[NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",  [NEED_ITER] = "iter/",
+	[NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",  [NEED_FENTRY_ARGS] = "fentry/",
 };
 
 static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog)
@@ -299,6 +306,8 @@ static void put_programs(struct buf *b, const struct probes *p)
 
 		if (state == PROBE_NOT_ASKED || state == PROBE_NOT_NEEDED)
 			continue;
+		if (state != PROBE_ATTACHED && probe_progs[i].role == ROLE_KTHREADS)
+			continue; /* the stream says it */
 		item(b);
 		put_program(b, p, i);
 	}

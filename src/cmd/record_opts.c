@@ -9,6 +9,14 @@
 /* clang-format off */
 #define AT(member) .off = offsetof(struct run_opts, member)
 
+static const char *const hook_words[] = { "any", "fentry", "kprobe", "tracepoint", NULL };
+
+#define HOOKS_ROW                                                                              \
+	{ .name = "hooks", .metavar = "KIND", .type = OPT_CHOICE,                              \
+	  AT(hooks), .choices = hook_words,                                                    \
+	  .help = "how functions of the kernel may be hooked: fentry, kprobe, tracepoint "     \
+		  "(not at all), or any, the best that each stream finds (default)" }
+
 static const struct opt run_rows[] = {
 	{ .name = "duration", .short_name = 'd', .metavar = "TIME", .type = OPT_DURATION,
 	  AT(duration_ns), .bare_ns = NS_PER_S, .min = 1,
@@ -17,6 +25,7 @@ static const struct opt run_rows[] = {
 	  AT(ring_bytes), .min = 64 << 10, .max = 1 << 30, .power_of_two = true,
 	  .help = "memory between the kernel and sonde, per cpu, a power of two "
 		  "(default: " STR(DEFAULT_RING_MIB) "M)" },
+	HOOKS_ROW,
 	{ .name = "strict", .metavar = "", .type = OPT_FLAG,
 	  AT(strict),
 	  .help = "exit with 3 if anything was lost or could not be observed" },
@@ -98,6 +107,7 @@ CMD_OPTIONS(stream, .groups = stream_groups, .defaults = &stream_defaults);
 static const struct opt doctor_rows[] = {
 	{ .name = "json", .metavar = "", .type = OPT_FLAG, AT(json),
 	  .help = "the same as one JSON object, for scripts" },
+	HOOKS_ROW,
 	{}
 };
 #undef AT

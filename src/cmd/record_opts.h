@@ -10,8 +10,12 @@
 struct run_opts {
 	u64 duration_ns; /* 0: until it is ended, or its command has */
 	u64 ring_bytes;  /* per cpu, a power of two */
+	int hooks;       /* enum hooks */
 	bool strict;
 };
+
+/* In the order of the words that --hooks takes. */
+enum hooks { HOOKS_ANY, HOOKS_FENTRY, HOOKS_KPROBE, HOOKS_TRACEPOINT };
 
 struct record_opts {
 	struct cmd_common common;
@@ -38,6 +42,7 @@ struct stream_opts {
 struct doctor_opts {
 	struct cmd_common common;
 	bool json;
+	int hooks; /* enum hooks */
 };
 
 #endif

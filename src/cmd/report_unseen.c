@@ -33,6 +33,22 @@ static bool is_said(const struct manifest *m, const char *reason)
 	return false;
 }
 
+static void weak_streams(struct report *r)
+{
+	const struct manifest *m = &r->s->manifest;
+	_cleanup_(buf_done) struct buf b = {};
+
+	for (u32 i = 0; i < m->nr_streams; i++) {
+		if (!m->streams[i].weaker)
+			continue;
+		b.len = 0;
+		put_words(&b, m->streams[i].name);
+		buf_puts(&b, ": ");
+		put_words(&b, m->streams[i].weaker);
+		point(r, &b);
+	}
+}
+
 static void unattached(struct report *r)
 {
 	const struct manifest *m = &r->s->manifest;
@@ -295,6 +311,7 @@ void report_unseen(struct report *r)
 
 	report_title(r, "What was not seen");
 	start = r->out.len;
+	weak_streams(r);
 	unattached(r);
 	missed(r);
 	unnamed(r);

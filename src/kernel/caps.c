@@ -96,9 +96,26 @@ const char *caps_tracepoint_arg_type(const struct caps *caps, const char *name, 
 	return t ? btf__name_by_offset(caps->btf, t->name_off) : "";
 }
 
+u32 caps_function_id(const struct caps *caps, const char *name)
+{
+	int id = caps->btf ? btf__find_by_name_kind(caps->btf, name, BTF_KIND_FUNC) : -1;
+
+	return id > 0 ? (u32)id : 0;
+}
+
 bool caps_has_function(const struct caps *caps, const char *name)
 {
-	return caps->btf && btf__find_by_name_kind(caps->btf, name, BTF_KIND_FUNC) > 0;
+	return caps_function_id(caps, name) != 0;
+}
+
+void caps_leave_out(struct caps *caps, enum caps_hooks kept, const char *why)
+{
+	if (!(kept & CAPS_FENTRY)) {
+		answer(&caps->fentry, false, why);
+		answer(&caps->fentry_args, false, why);
+	}
+	if (!(kept & CAPS_KPROBE))
+		answer(&caps->kprobes, false, why);
 }
 
 u32 caps_enum(const struct caps *caps, const char *const *names)
@@ -210,6 +227,11 @@ int caps_ask(struct caps *ret, struct diag *d)
 	}
 	answer_load(&caps.task_storage, try_load("calib_task_storage"), "task storage");
 	answer_load(&caps.fentry, try_load("calib_fentry"), "function hooks (fentry)");
+	if (caps.fentry.yes)
+		answer_load(&caps.fentry_args, try_load("calib_fentry_args"),
+			    "function hooks (fentry) that read any argument");
+	else
+		caps.fentry_args = caps.fentry;
 	answer(&caps.typed_reads, caps_has_function(&caps, "bpf_rdonly_cast"),
 	       "it has no bpf_rdonly_cast: each read is a helper call");
 	answer(&caps.kprobes, try_kprobe(), "it is built without kprobes");

@@ -18,7 +18,7 @@ struct caps_answer {
 
 struct caps {
 	struct btf *btf; /* the kernel's types; NULL if it has none */
-	struct caps_answer tp_btf, task_storage, typed_reads, fentry, kprobes, tracefs;
+	struct caps_answer tp_btf, task_storage, typed_reads, fentry, fentry_args, kprobes, tracefs;
 };
 
 /*
@@ -26,11 +26,23 @@ struct caps {
  * sentence that says why: no BTF, missing capabilities, a locked-down kernel.
  */
 int caps_ask(struct caps *ret, struct diag *d);
+
+/* Ways to hook a function. Tracepoints can always be used. */
+enum caps_hooks {
+	CAPS_FENTRY = 1,
+	CAPS_KPROBE = 2,
+	CAPS_ALL_HOOKS = CAPS_FENTRY | CAPS_KPROBE,
+};
+
+/* Answers "no" for those that are not kept. */
+void caps_leave_out(struct caps *caps, enum caps_hooks kept, const char *why);
 void caps_done(struct caps *caps);
 
 /* Arguments of a BTF tracepoint, or -ENOENT if the kernel does not have it. */
 int caps_tracepoint_args(const struct caps *caps, const char *name);
 bool caps_has_function(const struct caps *caps, const char *name);
+/* The function's type id, or 0. */
+u32 caps_function_id(const struct caps *caps, const char *name);
 /* The id of the first of these enums that the kernel has, or 0. names: NULL-terminated. */
 u32 caps_enum(const struct caps *caps, const char *const *names);
 /* The enumerator's value in *ret; false if the enum does not have it. */

@@ -48,6 +48,8 @@ void capture_opts_init(struct capture_opts *opts)
 	opts->cfg.follow = 1;
 	opts->cfg.self_pid = (u32)getpid();
 	opts->ring_bytes = DEFAULT_RING_BYTES;
+	opts->hooks = CAPS_ALL_HOOKS;
+	opts->kthreads = true;
 }
 
 /* ---- filters ---- */
@@ -110,7 +112,7 @@ static u32 filter_bits(const struct capture_opts *opts)
 static int raise_fd_limit(struct diag *d)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	rlim_t need = (rlim_t)(160 + (cpus > 0 ? cpus : 1));
+	rlim_t need = (rlim_t)(256 + (cpus > 0 ? cpus : 1));
 	struct rlimit lim;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim))
@@ -171,9 +173,14 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 	r = caps_ask(&c->caps, d);
 	if (r < 0)
 		return r;
+	caps_leave_out(&c->caps, c->opts.hooks, "left out by --hooks");
 	c->opts.cfg.filters = filter_bits(&c->opts);
 	c->opts.cfg.nr_cgroups = c->opts.nr_cgroups;
-	opts = (struct probes_opts){ .cfg = c->opts.cfg, .ring_bytes = c->opts.ring_bytes };
+	opts = (struct probes_opts){
+		.cfg = c->opts.cfg,
+		.ring_bytes = c->opts.ring_bytes,
+		.kthreads = c->opts.kthreads,
+	};
 	r = probes_load(&c->caps, &opts, &c->probes, d);
 	if (r < 0)
 		return r;

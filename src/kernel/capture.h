@@ -24,7 +24,9 @@ struct capture_opts {
 	const struct sn_dfa *comm;                /* NULL is no filter */
 	const char *cgroups[CAPTURE_MAX_CGROUPS]; /* directories of the version 2 hierarchy */
 	u32 nr_cgroups;
-	u32 ring_bytes; /* per cpu; 0 is 8 MiB */
+	u32 ring_bytes;        /* per cpu; 0 is 8 MiB */
+	enum caps_hooks hooks; /* that may be used */
+	bool kthreads;         /* threads of the kernel may be wanted */
 };
 
 /* An options struct that keeps everything. */

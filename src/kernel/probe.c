@@ -11,18 +11,14 @@
 #include "kernel/domains.h"
 
 #define NEED_OF(need) NEED_##need
-#define REQUIRED true
-#define OPTIONAL false
+#define ROLE_OF(flags) ROLE_##flags
 
 const struct probe_prog probe_progs[SN_NR_PROGS] = {
 #define SN_PROG(name, group, need, target, flags, weaker) \
-	[SN_P_##name] = { #name, #group, target, weaker, NEED_OF(need), flags },
+	[SN_P_##name] = { #name, #group, target, weaker, NEED_OF(need), ROLE_OF(flags) },
 #include "bpf/progs.def"
 #undef SN_PROG
 };
-
-#undef REQUIRED
-#undef OPTIONAL
 
 /* Maps that the first object makes and the others use. */
 static const char *const shared_maps[] = {
@@ -30,10 +26,17 @@ static const char *const shared_maps[] = {
 	"sn_tasks_hash", "sn_cgroups", "sn_told", ".data.sn_names",
 };
 
+/* A program's likenesses: the same instructions, loaded for other functions. */
+struct likenesses {
+	int *programs, *links; /* fds */
+	u32 nr;
+};
+
 struct probes {
 	struct bpf_object *objects[NR_DOMAINS];
 	struct bpf_program *programs[SN_NR_PROGS];
 	struct bpf_link *links[SN_NR_PROGS];
+	struct likenesses likenesses[SN_NR_PROGS];
 	struct probe_outcome outcomes[SN_NR_PROGS];
 	u64 events; /* wanted */
 	int *rings; /* fds, one per online cpu */
@@ -60,38 +63,67 @@ static void say(struct probe_outcome *o, enum probe_state state, const char *fmt
 	(void)snprintf(o->why, sizeof(o->why), fmt, arg);
 }
 
-/* Is what this program needs there? Else its outcome says what is missing. */
-static bool need_is_met(const struct caps *caps, const struct probe_prog *prog,
-			struct probe_outcome *o)
+static bool has_function(const struct caps *caps, const char *name, struct probe_outcome *o)
 {
-	int args;
+	if (caps_has_function(caps, name))
+		return true;
+	say(o, PROBE_IMPOSSIBLE, "the kernel has no function %s", name);
+	return false;
+}
 
+static bool has_calls(const struct caps *caps, const struct sn_cfg *cfg, int domain,
+		      struct probe_outcome *o)
+{
+	const char *name;
+
+	for (u32 n = 0; (name = domains[domain]->function(cfg, n)); n++)
+		if (!has_function(caps, name, o))
+			return false;
+	return true;
+}
+
+static bool has_tracepoint(const struct caps *caps, const struct probe_prog *prog,
+			   struct probe_outcome *o)
+{
+	int args = caps_tracepoint_args(caps, prog->target);
+
+	if (args < 0) {
+		say(o, PROBE_IMPOSSIBLE, "the kernel has no tracepoint %s", prog->target);
+		return false;
+	}
+	if (prog->need != NEED_TP_BTF && args != (int)(prog->need - NEED_TP_BTF)) {
+		say(o, PROBE_IMPOSSIBLE, "this kernel's tracepoint %s has other arguments",
+		    prog->target);
+		return false;
+	}
+	return true;
+}
+
+static bool can(const struct caps_answer *a, struct probe_outcome *o)
+{
+	if (!a->yes)
+		say(o, PROBE_IMPOSSIBLE, "%s", a->why);
+	return a->yes;
+}
+
+/* Is what this program needs there? Else its outcome says what is missing. */
+static bool need_is_met(const struct caps *caps, const struct sn_cfg *cfg, int domain,
+			const struct probe_prog *prog, struct probe_outcome *o)
+{
 	switch (prog->need) {
 	case NEED_TP_BTF:
 	case NEED_TP_BTF1:
 	case NEED_TP_BTF2:
 	case NEED_TP_BTF3:
-		args = caps_tracepoint_args(caps, prog->target);
-		if (args < 0) {
-			say(o, PROBE_IMPOSSIBLE, "the kernel has no tracepoint %s", prog->target);
-			return false;
-		}
-		if (prog->need != NEED_TP_BTF && args != (int)(prog->need - NEED_TP_BTF)) {
-			say(o, PROBE_IMPOSSIBLE, "this kernel's tracepoint %s has other arguments",
-			    prog->target);
-			return false;
-		}
-		return true;
+		return has_tracepoint(caps, prog, o);
 	case NEED_FENTRY:
-		if (!caps->fentry.yes) {
-			say(o, PROBE_IMPOSSIBLE, "%s", caps->fentry.why);
-			return false;
-		}
-		if (!caps_has_function(caps, prog->target)) {
-			say(o, PROBE_IMPOSSIBLE, "the kernel has no function %s", prog->target);
-			return false;
-		}
-		return true;
+		return can(&caps->fentry, o) && has_function(caps, prog->target, o);
+	case NEED_FENTRY_ARGS:
+		return can(&caps->fentry_args, o) && has_function(caps, prog->target, o);
+	case NEED_CALLS:
+		return can(&caps->fentry, o) && has_calls(caps, cfg, domain, o);
+	case NEED_KPROBE:
+		return can(&caps->kprobes, o) && has_function(caps, prog->target, o);
 	case NEED_ITER:
 		return true;
 	}
@@ -99,7 +131,8 @@ static bool need_is_met(const struct caps *caps, const struct probe_prog *prog,
 }
 
 /* Marks the programs of a domain to load: in each group the first that can be. */
-static void choose(struct probes *p, const struct caps *caps, int domain)
+static void choose(struct probes *p, const struct caps *caps, const struct probes_opts *opts,
+		   int domain)
 {
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		bool taken = false;
@@ -109,9 +142,9 @@ static void choose(struct probes *p, const struct caps *caps, int domain)
 		for (u32 k = 0; k < i; k++)
 			taken |= domain_of(k) == domain && p->programs[k] &&
 				 !strcmp(probe_progs[k].group, probe_progs[i].group);
-		if (taken)
+		if (taken || (probe_progs[i].role == ROLE_KTHREADS && !opts->kthreads))
 			p->outcomes[i].state = PROBE_NOT_NEEDED;
-		else if (need_is_met(caps, &probe_progs[i], &p->outcomes[i]))
+		else if (need_is_met(caps, &opts->cfg, domain, &probe_progs[i], &p->outcomes[i]))
 			p->programs[i] = bpf_object__find_program_by_name(p->objects[domain],
 									  probe_progs[i].name);
 		if (p->programs[i])
@@ -169,6 +202,143 @@ static int share_maps(struct probes *p, struct bpf_object *obj)
 	return 0;
 }
 
+/* ---- one program at many functions ---- */
+
+static bool is_for_calls(const struct probes *p, u32 prog, int domain)
+{
+	return p->programs[prog] && probe_progs[prog].need == NEED_CALLS &&
+	       domain_of(prog) == domain;
+}
+
+static struct bpf_program *body_of(const struct probes *p, u32 prog)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s_body", probe_progs[prog].name);
+	return bpf_object__find_program_by_name(p->objects[domain_of(prog)], name);
+}
+
+/* libbpf loads both the body and what jumps to it for the first function. */
+static int aim_first(struct probes *p, const struct sn_cfg *cfg, int domain, struct diag *d)
+{
+	const char *function;
+	struct bpf_program *body;
+	int r;
+
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (!is_for_calls(p, i, domain))
+			continue;
+		body = body_of(p, i);
+		function = domains[domain]->function(cfg, 0);
+		r = body ? bpf_program__set_autoload(body, true) : -ENOENT;
+		r = r ?: bpf_program__set_attach_target(body, 0, function);
+		r = r ?: bpf_program__set_attach_target(p->programs[i], 0, function);
+		if (r)
+			return diag_errno(d, r, "cannot aim %s at %s", probe_progs[i].name,
+					  function);
+	}
+	return 0;
+}
+
+static int set_jump(struct probes *p, u32 prog, struct diag *d)
+{
+	int body = bpf_program__fd(body_of(p, prog));
+	char map[64];
+	u32 zero = 0;
+
+	(void)snprintf(map, sizeof(map), "%s_jump", probe_progs[prog].name);
+	if (bpf_map_update_elem(probes_map(p, map), &zero, &body, BPF_ANY))
+		return diag_errno(d, -errno, "cannot make %s jump", probe_progs[prog].name);
+	return 0;
+}
+
+static int load_for(const struct caps *caps, const struct bpf_program *like, const char *function)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = bpf_program__expected_attach_type(like),
+		    .attach_btf_id = caps_function_id(caps, function));
+
+	return bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(like), "Dual BSD/GPL",
+			     bpf_program__insns(like), bpf_program__insn_cnt(like), &opts);
+}
+
+/*
+ * A map of jumps takes only programs whose functions have one type, and a kernel may
+ * have that type twice: such a function gets the body itself.
+ */
+static int load_likeness(struct probes *p, const struct caps *caps, u32 prog, const char *function,
+			 struct diag *d)
+{
+	struct likenesses *l = &p->likenesses[prog];
+	int *more = realloc(l->programs, (l->nr + 1) * sizeof(*more)), fd;
+
+	if (!more)
+		return -ENOMEM;
+	l->programs = more;
+	fd = load_for(caps, p->programs[prog], function);
+	if (fd < 0)
+		fd = load_for(caps, body_of(p, prog), function);
+	if (fd < 0)
+		return diag_errno(d, fd, "the kernel did not load %s for %s",
+				  probe_progs[prog].name, function);
+	l->programs[l->nr++] = fd;
+	return 0;
+}
+
+/* And what jumps for all others. */
+static int load_likenesses(struct probes *p, const struct caps *caps, const struct sn_cfg *cfg,
+			   int domain, struct diag *d)
+{
+	const char *function;
+	int r = 0;
+
+	for (u32 i = 0; r >= 0 && i < SN_NR_PROGS; i++) {
+		if (!is_for_calls(p, i, domain))
+			continue;
+		r = set_jump(p, i, d);
+		for (u32 n = 1; r >= 0 && (function = domains[domain]->function(cfg, n)); n++)
+			r = load_likeness(p, caps, i, function, d);
+	}
+	return r;
+}
+
+static int attach_likenesses(struct likenesses *l)
+{
+	int fd;
+
+	l->links = calloc(l->nr + 1, sizeof(*l->links));
+	if (!l->links)
+		return -ENOMEM;
+	for (u32 i = 0; i < l->nr; i++)
+		l->links[i] = -1;
+	for (u32 i = 0; i < l->nr; i++) {
+		fd = bpf_raw_tracepoint_open(NULL, l->programs[i]);
+		if (fd < 0)
+			return -errno;
+		l->links[i] = fd;
+	}
+	return 0;
+}
+
+static void detach_likenesses(struct likenesses *l)
+{
+	for (u32 i = 0; l->links && i < l->nr; i++)
+		closep(&l->links[i]);
+	free(l->links);
+	l->links = NULL;
+}
+
+static void free_likenesses(struct likenesses *l)
+{
+	detach_likenesses(l);
+	for (u32 i = 0; i < l->nr; i++)
+		closep(&l->programs[i]);
+	free(l->programs);
+	*l = (struct likenesses){};
+}
+
+/* ---- loading ---- */
+
 static void domain_failed(struct probes *p, int domain, const char *why)
 {
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
@@ -177,6 +347,7 @@ static void domain_failed(struct probes *p, int domain, const char *why)
 		if (p->programs[i])
 			say(&p->outcomes[i], PROBE_FAILED, "%.199s", why);
 		p->programs[i] = NULL;
+		free_likenesses(&p->likenesses[i]);
 	}
 	bpf_object__close(p->objects[domain]);
 	p->objects[domain] = NULL;
@@ -198,7 +369,10 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 		return diag_errno(d, -errno, "cannot open the BPF object of %s",
 				  domains[domain]->name);
 	p->objects[domain] = obj;
-	choose(p, caps, domain);
+	choose(p, caps, opts, domain);
+	r = aim_first(p, &opts->cfg, domain, d);
+	if (r < 0)
+		return r;
 	r = probe_set_rodata(obj, ".rodata.sn_cfg", &opts->cfg, sizeof(opts->cfg), d);
 	if (r < 0)
 		return r;
@@ -216,7 +390,7 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 				  domains[domain]->name);
 	if (p->first < 0)
 		p->first = domain;
-	return 0;
+	return load_likenesses(p, caps, &opts->cfg, domain, d);
 }
 
 /* A ring for every cpu that is online; one that comes later has none, and its losses are counted. */
@@ -248,6 +422,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 {
 	_cleanup_(probes_freep) struct probes *p = calloc(1, sizeof(*p));
 	struct probes_opts opts = *given;
+	struct caps less;
 	struct diag why;
 	int r;
 
@@ -265,6 +440,13 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 			continue;
 		why = (struct diag){};
 		r = load_domain(p, caps, &opts, i, &why);
+		if (r < 0 && (caps->fentry.yes || caps->kprobes.yes)) {
+			/* Hooks on functions that the kernel does not take must not cost the stream. */
+			less = *caps;
+			caps_leave_out(&less, 0, why.text);
+			domain_failed(p, i, why.text);
+			r = load_domain(p, &less, &opts, i, &why);
+		}
 		if (r >= 0)
 			continue;
 		domain_failed(p, i, why.text);
@@ -278,9 +460,17 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 	return 0;
 }
 
+static void detach_program(struct probes *p, u32 prog)
+{
+	bpf_link__destroy(p->links[prog]);
+	p->links[prog] = NULL;
+	detach_likenesses(&p->likenesses[prog]);
+}
+
 int probes_attach(struct probes *p, struct diag *d)
 {
 	u32 nr = 0;
+	int r;
 
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		if (!p->programs[i])
@@ -290,8 +480,10 @@ int probes_attach(struct probes *p, struct diag *d)
 			continue;
 		}
 		p->links[i] = bpf_program__attach(p->programs[i]);
-		if (!p->links[i]) {
-			say(&p->outcomes[i], PROBE_FAILED, "did not attach: %s", strerror(errno));
+		r = p->links[i] ? attach_likenesses(&p->likenesses[i]) : -errno;
+		if (r < 0) {
+			say(&p->outcomes[i], PROBE_FAILED, "did not attach: %s", strerror(-r));
+			detach_program(p, i);
 			continue;
 		}
 		p->outcomes[i].state = PROBE_ATTACHED;
@@ -304,10 +496,8 @@ int probes_attach(struct probes *p, struct diag *d)
 
 void probes_detach(struct probes *p)
 {
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		bpf_link__destroy(p->links[i]);
-		p->links[i] = NULL;
-	}
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		detach_program(p, i);
 }
 
 void probes_free(struct probes *p)
@@ -315,6 +505,8 @@ void probes_free(struct probes *p)
 	if (!p)
 		return;
 	probes_detach(p);
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		free_likenesses(&p->likenesses[i]);
 	for (u32 i = 0; i < p->nr_rings; i++)
 		(void)close(p->rings[i]);
 	free(p->rings);
@@ -336,15 +528,18 @@ static int domain_of_event(u32 slot)
 	return -1;
 }
 
-/* The optional group that alone makes this event, or NULL. */
-static const char *extra_group(int domain, u32 slot)
+static const char *group_in(const struct probe_extra *x, u32 slot)
 {
-	const struct probe_extra *x = domain < 0 ? NULL : domains[domain]->extras;
-
 	for (; x && x->group; x++)
 		if (x->slot == slot)
 			return x->group;
 	return NULL;
+}
+
+/* The optional group that alone makes this event, or NULL. */
+static const char *extra_group(int domain, u32 slot)
+{
+	return domain < 0 ? NULL : group_in(domains[domain]->extras, slot);
 }
 
 static bool group_is_attached(const struct probes *p, int domain, const char *group,
@@ -355,7 +550,8 @@ static bool group_is_attached(const struct probes *p, int domain, const char *gr
 			continue;
 		if (p->outcomes[i].state == PROBE_ATTACHED)
 			return true;
-		*ret_why = p->outcomes[i].why;
+		if (!**ret_why) /* the best alternative's */
+			*ret_why = p->outcomes[i].why;
 	}
 	return false;
 }
@@ -370,12 +566,24 @@ bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
 		return false;
 	if (group)
 		return group_is_attached(p, domain, group, ret_why);
-	for (u32 i = 0; i < SN_NR_PROGS; i++)
-		if (domain_of(i) == domain && probe_progs[i].is_required &&
-		    !group_is_attached(p, domain, probe_progs[i].group, ret_why))
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (domain_of(i) != domain || probe_progs[i].role != ROLE_REQUIRED)
+			continue;
+		*ret_why = "";
+		if (!group_is_attached(p, domain, probe_progs[i].group, ret_why))
 			return false;
+	}
 	*ret_why = "";
 	return true;
+}
+
+bool probes_sees_kthreads(const struct probes *p, u32 slot, const char **ret_why)
+{
+	int domain = domain_of_event(slot);
+	const char *group = domain < 0 ? NULL : group_in(domains[domain]->kthreads, slot);
+
+	*ret_why = "";
+	return !group || group_is_attached(p, domain, group, ret_why) || !**ret_why;
 }
 
 bool probes_is_extra(u32 slot)
@@ -453,10 +661,24 @@ void probes_percpu(const struct probes *p, struct sn_percpu *ret)
 	}
 }
 
-void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret)
+/* Adds what the kernel itself counts of a program. */
+static void add_info(struct probe_counts *c, int fd)
 {
 	struct bpf_prog_info info = {};
 	u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	c->has_missed = len >= offsetof(struct bpf_prog_info, recursion_misses) +
+				       sizeof(info.recursion_misses);
+	c->missed += info.recursion_misses;
+	c->run_ns += info.run_time_ns;
+	c->nr_timed += info.run_cnt;
+}
+
+void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret)
+{
+	const struct likenesses *l = &p->likenesses[prog];
 	struct sn_percpu sum;
 
 	memset(ret, 0, sizeof(*ret));
@@ -465,14 +687,10 @@ void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_count
 		ret->by_outcome[o] = sum.outcomes[prog][o];
 		ret->runs += ret->by_outcome[o];
 	}
-	if (!p->programs[prog] || bpf_program__fd(p->programs[prog]) < 0 ||
-	    bpf_obj_get_info_by_fd(bpf_program__fd(p->programs[prog]), &info, &len))
-		return;
-	ret->has_missed = len >= offsetof(struct bpf_prog_info, recursion_misses) +
-					 sizeof(info.recursion_misses);
-	ret->missed = info.recursion_misses;
-	ret->run_ns = info.run_time_ns;
-	ret->nr_timed = info.run_cnt;
+	if (p->programs[prog])
+		add_info(ret, bpf_program__fd(p->programs[prog]));
+	for (u32 i = 0; i < l->nr; i++)
+		add_info(ret, l->programs[i]);
 }
 
 int probes_iterate(struct probes *p, enum sn_prog prog,

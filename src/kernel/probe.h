@@ -22,21 +22,34 @@ enum probe_need {
 	NEED_TP_BTF1, /* the same with exactly so many arguments */
 	NEED_TP_BTF2,
 	NEED_TP_BTF3,
-	NEED_FENTRY, /* a function that can be hooked */
+	NEED_FENTRY,      /* a function that can be hooked */
+	NEED_FENTRY_ARGS, /* the same, with arguments of any type read */
+	/*
+	 * All of the domain's functions, hooked likewise. The program is loaded for each and
+	 * jumps, through the map <name>_jump, to <name>_body, which is loaded once.
+	 */
+	NEED_CALLS,
+	NEED_KPROBE, /* a function that can be probed */
 	NEED_ITER,   /* an iterator */
+};
+
+enum probe_role {
+	ROLE_REQUIRED, /* without its group the domain sees nothing */
+	ROLE_OPTIONAL,
+	ROLE_KTHREADS, /* shows what the kernel's own threads do */
 };
 
 /* A row of progs.def. */
 struct probe_prog {
 	const char *name, *group, *target, *weaker;
 	enum probe_need need;
-	bool is_required;
+	enum probe_role role;
 };
 
 /* One for every enum sn_prog. */
 extern const struct probe_prog probe_progs[SN_NR_PROGS];
 
-/* An event that comes from an optional group of its own. */
+/* An event, or a part of it, that comes from a group of its own. */
 struct probe_extra {
 	u32 slot;
 	const char *group; /* NULL ends the list */
@@ -51,13 +64,16 @@ struct probe_domain {
 	/* Fills the domain's own read-only data before loading; may be NULL. */
 	int (*setup)(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
 		     struct diag *d);
-	const struct probe_extra *extras; /* NULL: all events come from the required groups */
+	const struct probe_extra *extras;   /* NULL: all events come from the required groups */
+	const struct probe_extra *kthreads; /* events that the kernel's threads cause too */
+	/* The n-th function that programs of NEED_CALLS are loaded for; NULL behind the last. */
+	const char *(*function)(const struct sn_cfg *cfg, u32 n);
 };
 
 /* What became of a program. */
 enum probe_state {
 	PROBE_NOT_ASKED,  /* its domain is not wanted */
-	PROBE_NOT_NEEDED, /* an earlier alternative of its group is attached */
+	PROBE_NOT_NEEDED, /* another of its group is attached, or no thread of the kernel wanted */
 	PROBE_IMPOSSIBLE, /* the kernel does not have what it needs */
 	PROBE_FAILED,     /* it did not load or attach */
 	PROBE_ATTACHED,
@@ -85,6 +101,7 @@ struct probes_opts {
 	u32 ring_bytes;      /* of each cpu's ring: a power of two, at least a page */
 	u32 prio_ring_bytes; /* of the shared one; 0 is 2 MiB */
 	u32 max_tasks;       /* where threads' states are in a table; 0 is 16384 */
+	bool kthreads;       /* threads of the kernel may be wanted */
 };
 
 /*
@@ -102,6 +119,8 @@ DEFINE_FREEP(struct probes, probes_free)
 const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog);
 /* True if all groups of programs that make this event are attached; else says why not. */
 bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
+/* True unless the kernel's threads cause this event too, are wanted, and cannot be seen at it. */
+bool probes_sees_kthreads(const struct probes *p, u32 slot, const char **ret_why);
 /* True if the event comes from an optional group: the domain is whole without it. */
 bool probes_is_extra(u32 slot);
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);

@@ -6,6 +6,7 @@ program is killed; the others are taken away by close().
 """
 import ctypes
 import fcntl
+import lzma
 import os
 import struct
 import subprocess
@@ -219,3 +220,16 @@ def make(words, where=None):
     if where is None or options.pop("fs", "tmpfs") == "tmpfs":
         where = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
     return KINDS[words[0]](options, where)
+
+
+def driver_calls(driver, function):
+    """None if this module calls this function of the kernel, else why that is not known."""
+    found = subprocess.run(["modinfo", "-n", driver], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, universal_newlines=True).stdout.strip()
+    if not os.path.exists(found):
+        return "%s is no module here: what it calls cannot be asked" % driver
+    opener = lzma.open if found.endswith(".xz") else open
+    with opener(found, "rb") as f:
+        if b"\0" + function.encode() + b"\0" in f.read():
+            return None
+    return "this kernel's %s does not call %s" % (driver, function)

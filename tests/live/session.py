@@ -228,16 +228,19 @@ def rows_of(lines, event=None):
 class Doctor:
     """What sonde says it can see here: name -> (seen, why not)."""
 
-    def __init__(self, sonde):
+    def __init__(self, sonde, hooks=None):
         self.known = None
+        hooks = ["--hooks", hooks] if hooks else []
         try:
-            done = subprocess.run([sonde, "doctor", "--json"], stdout=subprocess.PIPE,
+            done = subprocess.run([sonde, "doctor", "--json"] + hooks, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, timeout=60)
             report = json.loads(done.stdout.decode())
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return
         self.known = {name: (item["seen"], item["why"])
                       for name, item in report.get("streams", {}).items()}
+        self.known.update(("%s:kthreads" % name, (item["kthreads"], item["why_not_kthreads"]))
+                          for name, item in report.get("streams", {}).items())
         self.known.update((name, (item["yes"], item["why"]))
                           for name, item in report.get("kernel", {}).items())
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/* An operation's file: found, asked whether rows are wanted for it, named. */
+#ifndef SONDE_VFS_FILE_BPF_H
+#define SONDE_VFS_FILE_BPF_H
+
+#include "sonde.bpf.h"
+
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+#define S_IFBLK 0060000
+
+/* File systems that hold no data. */
+static __always_inline bool is_pseudo_fs(u64 magic)
+{
+	switch (magic) {
+	case 0x9fa0:     /* proc */
+	case 0x62656572: /* sysfs */
+	case 0x64626720: /* debugfs */
+	case 0x74726163: /* tracefs */
+	case 0x63677270: /* cgroup2 */
+	case 0x27e0eb:   /* cgroup */
+	case 0x1cd1:     /* devpts */
+	case 0x534f434b: /* sockfs */
+	case 0x50495045: /* pipefs */
+	case 0x9041934:  /* anonymous inodes */
+	case 0xcafe4a11: /* bpf */
+	case 0x73636673: /* securityfs */
+	case 0xf97cff8c: /* selinuxfs */
+	case 0x62656570: /* configfs */
+	case 0x19800202: /* mqueue */
+	case 0x6e736673: /* namespaces */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Is the operation's file one that a row is wanted for? */
+static __always_inline bool file_refused(u16 mode, u32 magic)
+{
+	u16 type = mode & S_IFMT;
+
+	if (sn_cfg.pseudo_fs)
+		return false;
+	if (type != S_IFREG && type != S_IFDIR && type != S_IFBLK)
+		return true;
+	return is_pseudo_fs(magic);
+}
+
+/* The open file of a descriptor of a thread, or NULL. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd)
+{
+	struct files_struct *files = sn_read(task, files);
+	struct fdtable *fdt = sn_read(sn_cast(struct files_struct, files), fdt);
+	struct list_head *entry;
+	struct file *file;
+
+	fdt = sn_cast(struct fdtable, fdt);
+	if (!files || (u32)fd >= sn_read(fdt, max_fds))
+		return NULL;
+	/* An array of pointers, read as a struct that begins with one: casts know structs only. */
+	entry = sn_cast(struct list_head, sn_read(fdt, fd) + (u32)fd);
+	file = (void *)sn_read(entry, next);
+	return file ? sn_cast(struct file, file) : NULL;
+}
+
+/*
+ * What an inode is, once it is another than last time: its kind, whether rows are
+ * wanted for it, its name. False: they are not.
+ */
+static __noinline int meet_inode(struct sn_task *st, struct file *file, struct inode *inode,
+				 struct super_block *sb, u64 now)
+{
+	u64 key;
+
+	if (!st)
+		return 0;
+	st->mode = sn_read(inode, i_mode);
+	st->fs_magic = (u32)sn_read(sb, s_magic);
+	st->refused = file_refused(st->mode, st->fs_magic);
+	if (st->refused || is_pseudo_fs(st->fs_magic))
+		return !st->refused;
+	key = sn_name_key(st->ino, st->dev, st->gen);
+	if (!sn_name_is_new(st, key, (void *)st->dentry))
+		return 1;
+	st->walk.ts = now ?: bpf_ktime_get_ns();
+	if (!sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key,
+			  (st->mode & S_IFMT) == S_IFDIR)) {
+		/* the next operation on it tries again */
+		st->met_epoch = ~0ull;
+		st->named[key >> 62] = 0;
+	}
+	return 1;
+}
+
+/*
+ * Notes the file in the thread's state. False: a row is not wanted for it. What
+ * follows from the inode is kept from the last operation while it is the same one:
+ * same place in memory, name, number, generation and device. now is that of a row that is
+ * finished already, else 0.
+ */
+static __always_inline bool note_file(struct sn_task *st, struct file *file, u64 now)
+{
+	struct inode *inode = sn_cast(struct inode, sn_read(file, f_inode));
+	struct super_block *sb = sn_cast(struct super_block, sn_read(inode, i_sb));
+	u64 ino = sn_read(inode, i_ino), dentry = (u64)sn_read(file, f_path.dentry);
+	u32 gen = sn_read(inode, i_generation), dev = sn_read(sb, s_dev);
+
+	st->file = (u64)file;
+	st->file_flags = sn_read(file, f_flags);
+	st->pos = sn_read(file, f_pos);
+	st->unlinked = sn_read(inode, i_nlink) == 0;
+	st->has_file = 1;
+	if (st->inode == (u64)inode && st->dentry == dentry && st->ino == ino && st->gen == gen &&
+	    st->dev == dev && st->met_epoch == sn_name_epoch)
+		return !st->refused;
+	st->inode = (u64)inode;
+	st->dentry = dentry;
+	st->ino = ino;
+	st->gen = gen;
+	st->dev = dev;
+	st->met_epoch = sn_name_epoch;
+	return meet_inode(st, file, inode, sb, now);
+}
+
+#endif
