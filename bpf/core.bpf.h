@@ -61,14 +61,18 @@ static __noinline struct sn_task *sn_task_new(struct task_struct *task)
 	return st;
 }
 
-static __noinline int sn_current_refused(void)
+static __always_inline bool sn_uid_refused(u32 uid)
 {
-	u32 uid = (u32)bpf_get_current_uid_gid();
 	bool found = !(sn_cfg.filters & SN_FILTER_UID);
 
 	for (u32 i = 0; i < SN_MAX_UIDS && i < sn_cfg.nr_uids; i++)
 		found |= sn_cfg.uids[i] == uid;
-	if (!found)
+	return !found;
+}
+
+static __noinline int sn_current_refused(void)
+{
+	if (sn_uid_refused((u32)bpf_get_current_uid_gid()))
 		return 1;
 	if (!(sn_cfg.filters & SN_FILTER_CGROUP))
 		return 0;

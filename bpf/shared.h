@@ -17,6 +17,7 @@ enum sn_prog {
 #define SN_MAX_SYSCALLS 512
 #define SN_MAX_DEVS 8
 #define SN_MAX_UIDS 8
+#define SN_MAX_FS_DEVS 64
 
 /* A disk, and the part of it that is wanted; sectors are inclusive. */
 struct sn_dev_range {
@@ -48,7 +49,9 @@ struct sn_cfg {
 	u32 nr_devs, nr_uids, nr_cgroups;
 	u32 uids[SN_MAX_UIDS];
 	struct sn_dev_range devs[SN_MAX_DEVS];
-	u8 follow; /* children of wanted processes are wanted */
+	u32 fs_devs[SN_MAX_FS_DEVS]; /* the same devices and their partitions, for files on them */
+	u32 nr_fs_devs;              /* 0: there is no such filter */
+	u8 follow;                   /* children of wanted processes are wanted */
 	u8 errors_only;
 	u8 pseudo_fs;    /* pseudo file systems, pipes, sockets and character devices too */
 	u8 task_storage; /* the kernel has task storage for tracing programs */

@@ -86,12 +86,26 @@ static __always_inline u32 wanted_of(struct task_struct *task)
 	return st ? st->wanted : 0;
 }
 
-/* Do the filters on threads accept these bits? uid and cgroup are asked per operation. */
+/* Do the filters on threads accept these bits? */
 static __always_inline bool accepted(u32 wanted, u32 pid)
 {
 	u32 need = sn_cfg.filters & (SN_FILTER_PID | SN_FILTER_COMM | SN_FILTER_TID);
 
 	return pid != sn_cfg.self_pid && (wanted & need) == need;
+}
+
+/*
+ * Do those on users and cgroups? Which cgroups a thread is below can be asked of the
+ * current one only: what is done to another is no row with --cgroup.
+ */
+static __always_inline bool is_row_of(struct task_struct *task)
+{
+	if (!(sn_cfg.filters & (SN_FILTER_UID | SN_FILTER_CGROUP)))
+		return true;
+	if ((u64)task == (u64)sn_current())
+		return !sn_current_refused();
+	return !(sn_cfg.filters & SN_FILTER_CGROUP) &&
+	       !sn_uid_refused(BPF_CORE_READ(task, cred, uid.val));
 }
 
 static __always_inline void header_of(struct sn_hdr *hdr, u16 id, struct task_struct *task)
@@ -106,13 +120,20 @@ static __always_inline void header_of(struct sn_hdr *hdr, u16 id, struct task_st
 	hdr->valid = 0;
 }
 
-static __always_inline int emitted(enum sn_prog prog, u32 slot)
+/*
+ * Hands over a record. One that filters on users and cgroups refuse is needed all the
+ * same: names of rows to come hang on it.
+ */
+static __always_inline int hand_over(enum sn_prog prog, u32 slot, struct sn_hdr *hdr, bool is_row)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 
-	if (cpu)
+	if (!is_row)
+		hdr->valid |= SN_NAMES_ONLY;
+	sn_submit(hdr);
+	if (cpu && is_row)
 		sn_emitted(cpu, slot);
-	return sn_count(prog, SN_OUT_emitted);
+	return sn_count(prog, is_row ? SN_OUT_emitted : SN_OUT_filtered);
 }
 
 /* A `tasks` record as the snapshot hands it to user space: with the name behind it. */
@@ -210,8 +231,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 	header_of(&e->hdr, SN_EV_proc_fork, parent);
 	e->child_pid = child->tgid;
 	e->child_tid = child->pid;
-	sn_submit(e);
-	return emitted(SN_P_proc_fork, SN_SLOT_proc_fork);
+	return hand_over(SN_P_proc_fork, SN_SLOT_proc_fork, &e->hdr, is_row_of(parent));
 }
 
 /* What an exec's strings need behind the record. */
@@ -263,8 +283,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	e->new_comm.off = sizeof(*e) + NAME_MAX_BYTES + ARGS_MAX;
 	e->new_comm.len = (u16)comm_len(comm);
 	e->pad0 = 0;
-	sn_submit(e);
-	return emitted(SN_P_proc_exec, SN_SLOT_proc_exec);
+	return hand_over(SN_P_proc_exec, SN_SLOT_proc_exec, &e->hdr, is_row_of(task));
 }
 
 SEC("?tp_btf/sched_process_exit")
@@ -299,8 +318,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 		sn_set(e, signal, status & 0x7f);
 	else
 		sn_set(e, code, status >> 8 & 0xff);
-	sn_submit(e);
-	return emitted(SN_P_proc_exit, SN_SLOT_proc_exit);
+	return hand_over(SN_P_proc_exit, SN_SLOT_proc_exit, &e->hdr, is_row_of(task));
 }
 
 /* Where threads' states are in a table of our own, they are taken out when the thread is gone. */
@@ -341,8 +359,7 @@ int BPF_PROG(proc_rename, struct task_struct *task, const char *comm)
 	e->old_comm.len = (u16)comm_len(room);
 	e->new_comm.off = sizeof(*e) + COMM_SIZE;
 	e->new_comm.len = (u16)comm_len(new_comm);
-	sn_submit(e);
-	return emitted(SN_P_proc_rename, SN_SLOT_proc_rename);
+	return hand_over(SN_P_proc_rename, SN_SLOT_proc_rename, &e->hdr, is_row_of(task));
 }
 
 SEC("?tp_btf/cgroup_attach_task")
@@ -350,25 +367,29 @@ int BPF_PROG(proc_cgroup, struct cgroup *cgroup, const char *path, struct task_s
 {
 	struct sn_task *st = sn_task_of(task);
 	struct sn_proc_cgroup *e;
+	u64 id, old_id;
 	char *room;
 	long n;
 
 	/* Hierarchies of version 1 tell their moves here too; ours is the default one. */
 	if (BPF_CORE_READ(task, cgroups, dfl_cgrp) != cgroup)
 		return sn_count(SN_P_proc_cgroup, SN_OUT_ignored);
+	old_id = st ? st->cgroup : 0;
+	id = BPF_CORE_READ(cgroup, kn, id);
+	if (st)
+		st->cgroup = id;
+	if (!accepted(st ? st->wanted : 0, BPF_CORE_READ(task, tgid)))
+		return sn_count(SN_P_proc_cgroup, SN_OUT_filtered);
 	e = sn_reserve_prio(SN_SLOT_proc_cgroup, sizeof(*e) + NAME_MAX_BYTES);
 	if (!e)
 		return sn_count(SN_P_proc_cgroup, SN_OUT_lost_ring);
 	header_of(&e->hdr, SN_EV_proc_cgroup, task);
-	e->hdr.cgroup = BPF_CORE_READ(cgroup, kn, id);
-	e->old_cgroup = st ? st->cgroup : 0;
-	if (st)
-		st->cgroup = e->hdr.cgroup;
+	e->hdr.cgroup = id;
+	e->old_cgroup = old_id;
 	room = (char *)(e + 1);
 	n = bpf_probe_read_kernel_str(room, NAME_MAX_BYTES, path);
 	e->cgroup_name.off = sizeof(*e);
 	e->cgroup_name.len = n > 1 ? (u16)(n - 1) : 0;
 	e->pad0 = 0;
-	sn_submit(e);
-	return emitted(SN_P_proc_cgroup, SN_SLOT_proc_cgroup);
+	return hand_over(SN_P_proc_cgroup, SN_SLOT_proc_cgroup, &e->hdr, is_row_of(task));
 }

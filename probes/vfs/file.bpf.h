@@ -65,6 +65,21 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd)
 	return file ? sn_cast(struct file, file) : NULL;
 }
 
+/* Is it on a device, or a device, that --device left out? */
+static __always_inline bool device_refused(struct inode *inode, const struct sn_task *st)
+{
+	u32 dev = st->dev;
+
+	if (!sn_cfg.nr_fs_devs)
+		return false;
+	if ((st->mode & S_IFMT) == S_IFBLK)
+		dev = sn_read(inode, i_rdev);
+	for (u32 i = 0; i < SN_MAX_FS_DEVS && i < sn_cfg.nr_fs_devs; i++)
+		if (sn_cfg.fs_devs[i] == dev)
+			return false;
+	return true;
+}
+
 /*
  * What an inode is, once it is another than last time: its kind, whether rows are
  * wanted for it, its name. False: they are not.
@@ -78,7 +93,7 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 		return 0;
 	st->mode = sn_read(inode, i_mode);
 	st->fs_magic = (u32)sn_read(sb, s_magic);
-	st->refused = file_refused(st->mode, st->fs_magic);
+	st->refused = file_refused(st->mode, st->fs_magic) || device_refused(inode, st);
 	if (st->refused || is_pseudo_fs(st->fs_magic))
 		return !st->refused;
 	key = sn_name_key(st->ino, st->dev, st->gen);

@@ -413,6 +413,8 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 		file = file_of_fd(sn_current(), (s32)ret);
 		if (file && !note_file(st, file, now))
 			return SN_OUT_filtered;
+	} else if (sn_cfg.nr_fs_devs) {
+		return SN_OUT_filtered; /* whatever it would have been on */
 	}
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_open))
 		return SN_OUT_sampled;

@@ -68,8 +68,10 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	st->state = SN_OP_FILTERED;
 	if (takes_fd(call)) {
 		file = file_of_fd(task, (s32)sn_syscall_arg(regs, 0));
-		if (file && !note_file(st, file, 0))
+		if (file ? !note_file(st, file, 0) : sn_cfg.nr_fs_devs)
 			return sn_count_as(cpu, prog, SN_OUT_filtered, alone);
+	} else if (call == SN_CALL_sync && sn_cfg.nr_fs_devs) {
+		return sn_count_as(cpu, prog, SN_OUT_filtered, alone); /* of no one device */
 	}
 	st->state = SN_OP_STORED;
 	st->start_ns = bpf_ktime_get_ns();
@@ -323,7 +325,7 @@ static __always_inline int file_goes(enum sn_prog prog, struct file *file)
 		return sn_count(prog, why);
 	mode = BPF_CORE_READ(inode, i_mode);
 	magic = (u32)BPF_CORE_READ(inode, i_sb, s_magic);
-	if (file_refused(mode, magic) || sn_cfg.min_latency_ns || sn_cfg.errors_only)
+	if (file_refused(mode, magic) || sn_cfg.nr_fs_devs)
 		return sn_count(prog, SN_OUT_filtered);
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_release))
 		return sn_count(prog, SN_OUT_sampled);

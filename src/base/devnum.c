@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/devnum.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -74,9 +75,13 @@ static int read_device(int dir, struct devnum *ret)
 		r = read_dev(dir, "dev", &dev.dev);
 		if (r < 0)
 			return r;
+		dev.given = dev.dev;
 		*ret = dev;
 		return 0;
 	}
+	r = read_dev(dir, "dev", &dev.given);
+	if (r < 0)
+		return r;
 	r = read_dev(dir, "../dev", &dev.dev);
 	if (r < 0)
 		return r;
@@ -164,4 +169,31 @@ int devnum_parse(const char *text, const char *sysfs, struct devnum *ret, struct
 		return diag_errno(d, r, "cannot read what sysfs says of the block device \"%s\"",
 				  text);
 	return 0;
+}
+
+u32 devnum_parts(const struct devnum *dev, const char *sysfs, u32 *ret, u32 max)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	u32 nr = 0, part;
+	DIR *dir;
+
+	if (max)
+		ret[nr++] = dev->given;
+	if (dev->given != dev->dev)
+		return nr;
+	(void)snprintf(path, sizeof(path), "%s/dev/block/%u:%u", sysfs, devnum_major(dev->dev),
+		       devnum_minor(dev->dev));
+	dir = opendir(path);
+	while (dir && nr < max && (entry = readdir(dir))) {
+		(void)snprintf(path, sizeof(path), "%s/partition", entry->d_name);
+		if (faccessat(dirfd(dir), path, F_OK, 0) < 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/dev", entry->d_name);
+		if (read_dev(dirfd(dir), path, &part) >= 0)
+			ret[nr++] = part;
+	}
+	if (dir)
+		(void)closedir(dir);
+	return nr;
 }

@@ -19,6 +19,7 @@
 /* A disk, and the part of it that is meant; sectors have 512 bytes, and both are meant. */
 struct devnum {
 	u32 dev;                       /* as the kernel's dev_t */
+	u32 given;                     /* the one that was named: dev itself, or its partition */
 	u64 first_sector, last_sector; /* 0 and UINT64_MAX for the whole */
 };
 
@@ -55,5 +56,11 @@ static inline dev_t devnum_to_stat(u32 dev)
  * something else.
  */
 int devnum_parse(const char *text, const char *sysfs, struct devnum *ret, struct diag *d);
+
+/*
+ * What file systems may lie on it: the device that was named and, of a disk, its
+ * partitions. Returns their number; max at most are put into ret.
+ */
+u32 devnum_parts(const struct devnum *dev, const char *sysfs, u32 *ret, u32 max);
 
 #endif

@@ -77,6 +77,8 @@ static int add_devices(const struct filter_opts *f, struct sn_cfg *cfg, struct d
 			.first_sector = MAX(dev.first_sector, f->sectors.from),
 			.last_sector = MIN(dev.last_sector, f->sectors.to),
 		};
+		cfg->nr_fs_devs += devnum_parts(&dev, "/sys", cfg->fs_devs + cfg->nr_fs_devs,
+						SN_MAX_FS_DEVS - cfg->nr_fs_devs);
 	}
 	cfg->first_sector = f->sectors.from;
 	cfg->last_sector = f->sectors.to;
@@ -237,7 +239,7 @@ static int on_record(void *ctx, const struct sn_hdr *rec, size_t size)
 	if (!ev)
 		return 0;
 	(void)enrich_learn(l->enrich, ev, rec, size); /* counts what it cannot learn from */
-	if (!schema_is_core(ev) && !(l->events >> ev->slot & 1))
+	if (rec->valid & SN_NAMES_ONLY || (!schema_is_core(ev) && !(l->events >> ev->slot & 1)))
 		return 0;
 	enrich_names(l->enrich, ev, rec, size, &names);
 	l->rows[ev->slot]++;

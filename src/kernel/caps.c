@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
@@ -56,6 +57,22 @@ int caps_check_privileges(struct diag *d)
 	return diag_hint(d, -EPERM,
 			 "run as root, or grant them once: "
 			 "setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_sys_ptrace+ep sonde");
+}
+
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* the kernel's PROC_PID_INIT_INO */
+
+int caps_check_namespace(struct diag *d)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PID_NAMESPACE)
+		return 0;
+	(void)diag_err(d, -ENOTSUP,
+		       "this is a PID namespace of its own (a container): process ids here are not "
+		       "those of the kernel");
+	return diag_hint(d, -ENOTSUP,
+			 "record on the host, or in a container that shares its process ids "
+			 "(docker run --pid=host --privileged)");
 }
 
 /* ---- types ---- */

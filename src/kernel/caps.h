@@ -57,6 +57,12 @@ const char *caps_tracepoint_arg_type(const struct caps *caps, const char *name, 
 int caps_check_privileges(struct diag *d);
 
 /*
+ * Checks that process ids mean here what they mean to the kernel: in a PID namespace of
+ * its own, as in a container, sonde would compare its numbers with the host's.
+ */
+int caps_check_namespace(struct diag *d);
+
+/*
  * libbpf's words are for who debugs sonde (SONDE_DEBUG=probe): errno and the
  * outcomes of programs tell users.
  */

@@ -167,6 +167,9 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 	r = raise_fd_limit(d);
 	if (r < 0)
 		return r;
+	r = caps_check_namespace(d);
+	if (r < 0)
+		return r;
 	r = caps_check_privileges(d);
 	if (r < 0)
 		return r;

@@ -86,6 +86,9 @@ enum sn_event_slot {
 #define SN_VALID_BIT(ev, field) \
 	(1u << ((__builtin_offsetof(ev, field) - sizeof(struct sn_hdr)) / 4))
 
+/* In hdr.valid: the record teaches names only; filters refused it as a row. */
+#define SN_NAMES_ONLY (1u << 31)
+
 /* Sets an optional field and says that it is known. */
 #define sn_set(e, field, value)                                          \
 	do {                                                             \
@@ -93,13 +96,18 @@ enum sn_event_slot {
 		(e)->hdr.valid |= SN_VALID_BIT(__typeof__(*(e)), field); \
 	} while (0)
 
-/* No holes: the members fill the struct. A hole would carry kernel memory into files. */
+/*
+ * No holes: the members fill the struct. A hole would carry kernel memory into files.
+ * And no column's bit in hdr.valid is the last.
+ */
 #define SN_EVENT(ev, id, doc) _Static_assert(sizeof(struct sn_##ev) == sizeof(struct sn_hdr)
 #define SN_FIELD(type, name, kind, doc) +sizeof(type)
 #define SN_OPT(type, name, kind, doc) +sizeof(type)
 #define SN_RESERVED(type, name) +sizeof(type)
 #define SN_STR(name, doc) +sizeof(struct sn_str)
-#define SN_END(ev) , "hole or tail padding in event " #ev);
+#define SN_END(ev)                                                 \
+	&&sizeof(struct sn_##ev) < sizeof(struct sn_hdr) + 31 * 4,   \
+		"hole, tail padding or too many members in event " #ev);
 #include "schema/events.def"
 #undef SN_EVENT
 #undef SN_FIELD

@@ -152,6 +152,30 @@ TEST(partitions_are_ranges_of_their_disk)
 	check_device("259:0", 259, 0x12345, 0, UINT64_MAX - 1);
 }
 
+TEST(what_file_systems_may_lie_on_a_device)
+{
+	u32 parts[8] = {}, nr;
+
+	check_eq(parse("8:1"), 0);
+	check_eq(devnum_parts(&dev, sysfs, parts, 8), 1);
+	check_eq(parts[0], 8u << 20 | 1);
+
+	check_eq(parse("nvme0n1"), 0);
+	check_eq(devnum_parts(&dev, sysfs, parts, 8), 2);
+	check_eq(parts[0], 259u << 20 | 0x12345);
+	check_eq(parts[1], 259u << 20);
+
+	/* sda has some, in any order; there may not be room for all. */
+	check_eq(parse("sda"), 0);
+	nr = devnum_parts(&dev, sysfs, parts, 8);
+	check(nr >= 6);
+	check_eq(parts[0], 8u << 20);
+	for (u32 i = 1; i < nr; i++)
+		check(parts[i] > 8u << 20 && parts[i] <= (8u << 20 | 15));
+	check_eq(devnum_parts(&dev, sysfs, parts, 3), 3);
+	check_eq(devnum_parts(&dev, sysfs, parts, 0), 0);
+}
+
 static void check_error(const char *text, int error, const char *sentence)
 {
 	struct devnum untouched;
@@ -294,5 +318,6 @@ TEST(devices_of_this_machine)
 	printf("# %d devices\n", nr);
 }
 
-TESTS(disks, partitions_are_ranges_of_their_disk, what_is_not_there, paths_that_are_no_device,
-      a_sysfs_that_lies, no_sysfs, numbers_as_the_kernel_has_them, devices_of_this_machine)
+TESTS(disks, partitions_are_ranges_of_their_disk, what_file_systems_may_lie_on_a_device,
+      what_is_not_there, paths_that_are_no_device, a_sysfs_that_lies, no_sysfs,
+      numbers_as_the_kernel_has_them, devices_of_this_machine)
