@@ -5,9 +5,27 @@
 #include <errno.h>
 
 const char *const disks_columns[] = {
-	"ts",       "op",       "pid",       "rq",    "sector", "bytes",
-	"dur_ns",   "queue_ns", "device_ns", "dev",   "blk_op", "blk_flags",
-	"blk_kind", "error",    "requeues",  "parts", NULL,
+	"ts",
+	"op",
+	"pid",
+	"rq",
+	"sector",
+	"bytes",
+	"dur_ns",
+	"queue_ns",
+	"device_ns",
+	"dev",
+	"blk_op",
+	"blk_flags",
+	"blk_kind",
+	"error",
+	"requeues",
+	"parts",
+	/* and who asked: procs_see_batch() */
+	"tid",
+	"comm",
+	"cmdline",
+	NULL,
 };
 
 void disks_init(struct disks *d, struct texts *t, u64 from_ns, u64 to_ns)

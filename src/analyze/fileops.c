@@ -4,8 +4,9 @@
 #include <errno.h>
 
 const char *const fileops_columns[] = {
-	"ts",  "pid",  "op",    "comm",      "dur_ns", "ret",        "ino",  "dev", "fs_magic",
-	"gen", "call", "errno", "file_type", "path",   "path_known", "name", NULL,
+	"ts",        "pid",      "op",         "comm",    "dur_ns", "ret",  "ino",
+	"dev",       "fs_magic", "tid",        "cmdline", "gen",    "call", "errno",
+	"file_type", "path",     "path_known", "name",    NULL,
 };
 
 static const char *const pipe_types[] = { "pipe", "socket", "character", "anonymous" };
@@ -38,8 +39,10 @@ static void failures_done(struct failures *fs)
 
 void fileops_done(struct fileops *f)
 {
-	struct text_column *columns[] = { &f->comm,  &f->dev,  &f->fs,         &f->type, &f->call,
-					  &f->error, &f->path, &f->path_known, &f->name };
+	struct text_column *columns[] = {
+		&f->comm,  &f->dev,  &f->fs,         &f->type, &f->call,
+		&f->error, &f->path, &f->path_known, &f->name, &f->cmdline
+	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(columns); i++)
 		text_column_done(columns[i]);
@@ -127,7 +130,7 @@ static int fail(struct failures *fs, u32 what, u32 error, u64 dur_ns)
 
 /* The columns of a batch, found once. */
 struct columns {
-	const struct column *ts, *pid, *op, *dur, *ret, *ino, *gen;
+	const struct column *ts, *pid, *tid, *op, *dur, *ret, *ino, *gen;
 	enum file_op kind;
 };
 
@@ -402,8 +405,11 @@ static int sum_row(struct fileops *f, const struct columns *c, struct row *r, u3
 
 	if (!use)
 		return -ENOMEM;
-	if (f->procs->at[proc].comm == TEXT_NONE)
-		f->procs->at[proc].comm = text_column_get(&f->comm, row);
+	procs_see(&f->procs->at[proc],
+		  &(struct proc_seen){ .start_ns = r->start_ns,
+				       .comm = text_column_get(&f->comm, row),
+				       .cmdline = text_column_get(&f->cmdline, row),
+				       .is_leader = num(c->tid, row) == r->pid });
 
 	r->is_pipe = is_pipe_type(f, text_column_get(&f->type, row));
 	r->failed = r->ret < 0;
@@ -434,9 +440,10 @@ static int begin(struct fileops *f, const struct batch *b)
 		struct text_column *tc;
 		const char *name;
 	} texts[] = {
-		{ &f->comm, "comm" },      { &f->dev, "dev" },   { &f->fs, "fs_magic" },
-		{ &f->type, "file_type" }, { &f->call, "call" }, { &f->error, "errno" },
-		{ &f->path, "path" },      { &f->name, "name" }, { &f->path_known, "path_known" },
+		{ &f->comm, "comm" },       { &f->dev, "dev" },   { &f->fs, "fs_magic" },
+		{ &f->type, "file_type" },  { &f->call, "call" }, { &f->error, "errno" },
+		{ &f->path, "path" },       { &f->name, "name" }, { &f->path_known, "path_known" },
+		{ &f->cmdline, "cmdline" },
 	};
 	void *seen;
 	u32 nr;
@@ -518,6 +525,7 @@ int fileops_batch(struct fileops *f, const struct batch *b)
 	struct columns c = {
 		.ts = find(b, "ts"),
 		.pid = find(b, "pid"),
+		.tid = find(b, "tid"),
 		.op = find(b, "op"),
 		.dur = find(b, "dur_ns"),
 		.ret = find(b, "ret"),

@@ -98,7 +98,7 @@ struct fileops {
 	struct slow_op *slow; /* the slowest first */
 	u32 nr_slow, max_slow;
 
-	struct text_column comm, dev, fs, type, call, error, path, path_known, name;
+	struct text_column comm, dev, fs, type, call, error, path, path_known, name, cmdline;
 	struct {
 		u32 dev, file;
 	} * seen; /* by the batch's own number of a path */

@@ -129,6 +129,12 @@ static void put_value(struct buf *b, struct json_object *v)
 	buf_puts(b, json_object_get_string(v) ? json_object_get_string(v) : "null");
 }
 
+/* A filter that lets all rows of a process through, or none. */
+static bool is_broad(const char *key)
+{
+	return !strcmp(key, "events") || !strcmp(key, "pid") || !strcmp(key, "pseudo_fs");
+}
+
 static void read_filters(struct manifest *m, struct json_object *filters)
 {
 	if (!json_object_is_type(filters, json_type_object))
@@ -140,6 +146,7 @@ static void read_filters(struct manifest *m, struct json_object *filters)
 		if (m->filters.len)
 			buf_puts(&m->filters, ", ");
 		buf_puts(&m->filters, key);
+		m->is_narrowed |= !is_broad(key);
 		if (json_object_is_type(v, json_type_boolean))
 			continue;
 		buf_putc(&m->filters, ' ');

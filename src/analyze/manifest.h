@@ -50,6 +50,7 @@ struct manifest {
 	const char *target_signal;  /* name or number, as text */
 	struct buf command, target; /* argument vectors, joined as a shell would read them */
 	struct buf filters;         /* as "key value, key value" */
+	bool is_narrowed;           /* by more than streams and processes: any row may be missing */
 
 	struct manifest_stream *streams;
 	struct manifest_program *programs;

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-enum note_kind { NOTE_TASK, NOTE_FORK, NOTE_EXEC, NOTE_RENAME, NOTE_EXIT };
+enum note_kind { NOTE_TASK, NOTE_FORK, NOTE_EXEC, NOTE_RENAME, NOTE_SEEN, NOTE_EXIT };
 
 /* One row that tells of a process. */
 struct proc_note {
@@ -13,12 +13,12 @@ struct proc_note {
 	u32 pid, ppid;
 	u32 name, args; /* texts; of an exit, name is the signal */
 	u32 code;
-	bool has_code, is_kthread;
+	bool has_code, is_kthread, is_leader;
 };
 
 const char *const procs_columns[] = {
-	"ts",        "pid",       "tid",  "start_ns", "parent_pid", "kthread", "name", "args",
-	"child_pid", "child_tid", "comm", "new_comm", "code",       "signal",  NULL,
+	"ts",        "pid",       "tid",  "start_ns", "parent_pid", "kthread", "name",    "args",
+	"child_pid", "child_tid", "comm", "new_comm", "code",       "signal",  "cmdline", NULL,
 };
 
 void procs_init(struct procs *p, struct texts *t)
@@ -31,7 +31,9 @@ void procs_done(struct procs *p)
 	pairmap_done(&p->by_pid);
 	text_column_done(&p->name);
 	text_column_done(&p->args);
-	text_column_done(&p->signal);
+	text_column_done(&p->comm);
+	text_column_done(&p->cmdline);
+	buf_done(&p->scratch);
 	free(p->notes);
 	free(p->at);
 	*p = (struct procs){};
@@ -55,21 +57,70 @@ static struct proc_note *add_note(struct procs *p)
 	return notes;
 }
 
-/* The number in the named column, or 0 if it is null. */
-static u64 num(const struct batch *b, const char *name, u32 row)
+static const struct column *find(const struct batch *b, const char *name)
 {
 	int at = schema_column(b->ev, name);
 
-	if (at < 0 || column_is_null(&b->columns[at], row))
-		return 0;
-	return column_num(&b->columns[at], row);
+	return at < 0 ? NULL : &b->columns[at];
 }
 
 static bool is_known(const struct batch *b, const char *name, u32 row)
 {
-	int at = schema_column(b->ev, name);
+	const struct column *c = find(b, name);
 
-	return at >= 0 && !column_is_null(&b->columns[at], row);
+	return c && !column_is_null(c, row);
+}
+
+static u64 value(const struct column *c, u32 row)
+{
+	return c && !column_is_null(c, row) ? column_num(c, row) : 0;
+}
+
+/* The number in the named column, or 0 if it is null. */
+static u64 num(const struct batch *b, const char *name, u32 row)
+{
+	return value(find(b, name), row);
+}
+
+/* Arguments as other rows have them, joined by a blank: in tasks and proc_exec NUL parts them. */
+static u32 joined(struct procs *p, u32 args)
+{
+	size_t len;
+	const char *s = text_get(p->texts, args, &len);
+
+	while (len && !s[len - 1])
+		len--;
+	if (!len)
+		return TEXT_NONE;
+	if (!memchr(s, '\0', len))
+		return args;
+	/* The pool may move when a text is added: from a copy. */
+	p->scratch.len = 0;
+	buf_put(&p->scratch, s, len);
+	if (p->scratch.failed) {
+		p->texts->failed = true;
+		return TEXT_NONE;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (!p->scratch.data[i])
+			p->scratch.data[i] = ' ';
+	return text_id(p->texts, p->scratch.data, len);
+}
+
+/* What the row says of its own thread; of a fork that is the parent. */
+static int note_seen(struct procs *p, const struct batch *b, u32 row)
+{
+	struct proc_note *n = add_note(p);
+
+	if (!n)
+		return -ENOMEM;
+	n->kind = NOTE_SEEN;
+	n->ts = num(b, "ts", row);
+	n->pid = (u32)num(b, "pid", row);
+	n->is_leader = n->pid == (u32)num(b, "tid", row);
+	n->name = text_column_get(&p->comm, row);
+	n->args = text_column_get(&p->cmdline, row);
+	return 0;
 }
 
 static int note_row(struct procs *p, const struct batch *b, u32 row, enum note_kind kind)
@@ -80,6 +131,8 @@ static int note_row(struct procs *p, const struct batch *b, u32 row, enum note_k
 
 	if ((kind == NOTE_TASK || kind == NOTE_RENAME) && !is_leader)
 		return 0;
+	if ((kind == NOTE_FORK || kind == NOTE_EXIT) && note_seen(p, b, row) < 0)
+		return -ENOMEM;
 	n = add_note(p);
 	if (!n)
 		return -ENOMEM;
@@ -87,7 +140,7 @@ static int note_row(struct procs *p, const struct batch *b, u32 row, enum note_k
 	n->ts = num(b, "ts", row);
 	n->pid = pid;
 	n->name = text_column_get(&p->name, row);
-	n->args = text_column_get(&p->args, row);
+	n->args = joined(p, text_column_get(&p->args, row));
 	n->start_ns = num(b, "start_ns", row);
 	n->ppid = (u32)num(b, "parent_pid", row);
 	n->is_kthread = num(b, "kthread", row);
@@ -123,6 +176,10 @@ int procs_batch(struct procs *p, const struct batch *b)
 	r = text_column_begin(&p->name, p->texts, b, events[i].name);
 	if (r == 0)
 		r = text_column_begin(&p->args, p->texts, b, "args");
+	if (r == 0)
+		r = text_column_begin(&p->comm, p->texts, b, "comm");
+	if (r == 0)
+		r = text_column_begin(&p->cmdline, p->texts, b, "cmdline");
 	for (u32 row = 0; r == 0 && row < b->nr; row++)
 		r = note_row(p, b, row, events[i].kind);
 	return r;
@@ -215,6 +272,12 @@ static void take_note(struct proc *proc, const struct proc_note *n)
 		proc->start_ns = proc->start_ns ? proc->start_ns : n->ts;
 		proc->ppid = n->ppid;
 		break;
+	case NOTE_SEEN:
+		procs_see(proc, &(struct proc_seen){ .start_ns = n->ts,
+						     .comm = n->name,
+						     .cmdline = n->args,
+						     .is_leader = n->is_leader });
+		return;
 	case NOTE_EXIT:
 		proc->exit_ns = n->ts;
 		proc->signal = n->name;
@@ -225,10 +288,14 @@ static void take_note(struct proc *proc, const struct proc_note *n)
 		break;
 	}
 	/* What a fork row tells is its parent's name: good until the child has one. */
-	if (n->name != TEXT_NONE && (n->kind != NOTE_FORK || proc->comm == TEXT_NONE))
+	if (n->name != TEXT_NONE && (n->kind != NOTE_FORK || proc->comm == TEXT_NONE)) {
 		proc->comm = n->name;
-	if (n->args != TEXT_NONE)
+		proc->comm_ns = n->ts;
+	}
+	if (n->args != TEXT_NONE) {
 		proc->cmdline = n->args;
+		proc->cmdline_ns = n->ts;
+	}
 }
 
 static void tie_to_parent(struct procs *p, u32 child)
@@ -279,4 +346,30 @@ int procs_build(struct procs *p)
 	}
 	p->last = PROC_NONE;
 	return 0;
+}
+
+int procs_see_batch(struct procs *p, const struct batch *b)
+{
+	const struct column *ts = find(b, "ts"), *pid = find(b, "pid"), *tid = find(b, "tid");
+	const struct column *dur = find(b, "dur_ns");
+	struct proc_seen seen;
+	u64 end_ns;
+	u32 i;
+	int r;
+
+	r = text_column_begin(&p->comm, p->texts, b, "comm");
+	if (r == 0)
+		r = text_column_begin(&p->cmdline, p->texts, b, "cmdline");
+	for (u32 row = 0; r == 0 && row < b->nr; row++) {
+		end_ns = value(ts, row);
+		seen.start_ns = end_ns - MIN(value(dur, row), end_ns);
+		seen.comm = text_column_get(&p->comm, row);
+		seen.cmdline = text_column_get(&p->cmdline, row);
+		seen.is_leader = value(pid, row) == value(tid, row);
+		i = procs_find(p, (u32)value(pid, row), end_ns);
+		if (i == PROC_NONE)
+			return -ENOMEM;
+		procs_see(&p->at[i], &seen);
+	}
+	return r;
 }

@@ -68,7 +68,9 @@ static int take_procs(struct summary *s, const struct batch *b)
 
 static int take_disks(struct summary *s, const struct batch *b)
 {
-	return disks_batch(&s->disks, b);
+	int r = disks_batch(&s->disks, b);
+
+	return r < 0 ? r : procs_see_batch(&s->procs, b);
 }
 
 static int take_names(struct summary *s, const struct batch *b)

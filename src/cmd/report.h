@@ -54,6 +54,8 @@ static inline const char *plural(u64 nr)
 
 /* Was the event watched, so that no rows of it means that nothing happened? */
 bool report_has(const struct report *r, enum sn_event_slot slot);
+/* Would each end of a process stand in the trace, so that who has none did not end? */
+bool report_sees_ends(const struct report *r);
 
 /* Is this the name of an event that was asked for? Also, if it is none that we know. */
 bool report_wants(const struct report *r, const char *event);

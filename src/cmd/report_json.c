@@ -169,7 +169,8 @@ static json *process(const struct report *r, u32 i)
 	put(o, "ppid", p->ppid ? json_object_new_uint64(p->ppid) : NULL);
 	put_text(r, o, "comm", p->comm);
 	put_text(r, o, "cmdline", p->cmdline);
-	put(o, "ended", json_object_new_boolean(p->exit_ns != 0));
+	put(o, "ended",
+	    p->exit_ns || report_sees_ends(r) ? json_object_new_boolean(p->exit_ns != 0) : NULL);
 	put(o, "code", p->has_code ? json_object_new_uint64(p->code) : NULL);
 	put_text(r, o, "signal", p->signal);
 	for (u32 op = 0; op < NR_FILE_OPS; op++)

@@ -262,7 +262,7 @@ static void put_line(struct tree *t, const struct buf *prefix, const char *branc
 		buf_printf(&tail, "  (%u)", p->pid);
 	}
 	if (!p->exit_ns) {
-		buf_puts(&tail, " still running");
+		buf_puts(&tail, report_sees_ends(t->r) ? " still running" : "");
 	} else {
 		if (p->signal != TEXT_NONE)
 			buf_printf(&tail, " killed by %s", report_text(t->r, &scratch, p->signal));

@@ -157,17 +157,11 @@ void report_proc(const struct report *r, struct buf *b, const struct proc *p)
 {
 	size_t len;
 	const char *s = text_get(&r->s->texts, p->cmdline, &len);
-	size_t start = b->len;
 
-	/* Arguments are separated by NUL. */
-	for (size_t i = 0, n; i < len; i += n + 1) {
-		n = strnlen(s + i, len - i);
-		if (i)
-			buf_putc(b, ' ');
-		show_text(b, s + i, n);
-	}
-	if (b->len > start)
+	if (len) {
+		show_text(b, s, len);
 		return;
+	}
 	s = text_get(&r->s->texts, p->comm, &len);
 	if (p->is_kthread)
 		buf_putc(b, '[');
@@ -234,4 +228,19 @@ bool report_has(const struct report *r, enum sn_event_slot slot)
 		if (!strcmp(m->streams[i].name, schema_event(slot)->name))
 			return m->streams[i].attached;
 	return false;
+}
+
+bool report_sees_ends(const struct report *r)
+{
+	const struct manifest *m = &r->s->manifest;
+	const char *name = schema_event(SN_SLOT_proc_exit)->name;
+	bool is_watched = false;
+
+	for (u32 i = 0; i < m->nr_streams; i++)
+		is_watched |= m->streams[i].attached && !strcmp(m->streams[i].name, name);
+	for (u32 i = 0; i < m->nr_sampling; i++)
+		is_watched &= strcmp(m->sampling[i].stream, name) != 0;
+	for (u32 i = 0; i < r->s->nr_losses; i++)
+		is_watched &= !text_is(&r->s->texts, r->s->losses[i].of, name);
+	return is_watched && !m->is_narrowed;
 }

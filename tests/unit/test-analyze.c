@@ -15,6 +15,7 @@ static struct disks disks;
 static struct fileops fileops;
 static struct intern pool;
 static struct batch *batch;
+static const char *row_cmdline; /* of the rows that one() makes */
 
 static void start(u64 from_ns, u64 to_ns, u32 max_slow)
 {
@@ -48,6 +49,8 @@ static const struct batch *one(const void *rec, size_t size, const char *comm, c
 		names.str[SN_D_comm] = intern(&pool, comm, strlen(comm));
 	if (path)
 		names.str[SN_D_path] = intern(&pool, path, strlen(path));
+	if (row_cmdline)
+		names.str[SN_D_cmdline] = intern(&pool, row_cmdline, strlen(row_cmdline));
 	check_eq(batch_append(batch, rec, size, &names), 0);
 	return batch;
 }
@@ -90,12 +93,12 @@ static void exited(u32 pid, u64 ts, u32 code)
 	check_eq(procs_batch(&procs, one(&e, sizeof(e), NULL, NULL)), 0);
 }
 
-static void forked(u32 pid, u64 ts, u32 child_pid, u32 child_tid)
+static void forked(u32 pid, u64 ts, u32 child_pid, u32 child_tid, const char *comm)
 {
 	struct sn_proc_fork e = { HDR(proc_fork, ts, pid, 0), .child_pid = child_pid,
 				  .child_tid = child_tid };
 
-	check_eq(procs_batch(&procs, one(&e, sizeof(e), "sh", NULL)), 0);
+	check_eq(procs_batch(&procs, one(&e, sizeof(e), comm, NULL)), 0);
 }
 
 static void has_task(u32 pid, u32 tid, u64 ts, u64 start_ns, u32 ppid, const char *name)
@@ -145,9 +148,9 @@ TEST(pid_used_again)
 	has_task(50, 50, 1001, 1000, 10, "old");
 	has_task(50, 50, 3001, 3000, 10, "new");
 	has_task(50, 51, 3002, 3000, 10, "thread");
-	forked(10, 1000, 50, 50);
-	forked(10, 3000, 50, 50);
-	forked(50, 3500, 50, 51);
+	forked(10, 1000, 50, 50, "sh");
+	forked(10, 3000, 50, 50, "sh");
+	forked(50, 3500, 50, 51, "new");
 	check_eq(procs_build(&procs), 0);
 	first = procs_find(&procs, 50, 1500);
 	second = procs_find(&procs, 50, 4000);
@@ -183,6 +186,80 @@ TEST(children_hang_below_their_parents)
 	check_eq(procs.at[parent].parent, procs_find(&procs, 1, 1000));
 	check(procs.at[procs_find(&procs, 30, 800)].parent == PROC_NONE ||
 	      procs.at[procs_find(&procs, 31, 800)].parent == PROC_NONE);
+	stop();
+}
+
+static void read_as(u64 ts, u32 pid, u32 tid, u64 dur, const char *comm, const char *cmdline)
+{
+	struct sn_vfs_read e = { HDR(vfs_read, ts, pid, 0), .dur_ns = dur, .ret = 1 };
+
+	e.hdr.tid = tid;
+	row_cmdline = cmdline;
+	check_eq(fileops_batch(&fileops, one(&e, sizeof(e), comm, "/a")), 0);
+	row_cmdline = NULL;
+}
+
+static const struct proc *proc_at(u32 pid, u64 ts)
+{
+	return &procs.at[procs_find(&procs, pid, ts)];
+}
+
+/* Without rows of exec: the dictionary knows who the process was before, the rows who it was then. */
+TEST(rows_tell_names_where_exec_was_not_recorded)
+{
+	start(0, UINT64_MAX, 0);
+	has_task(50, 50, 1000, 900, 10, "sonde");
+	check_eq(procs_build(&procs), 0);
+	check_eq(disks_build(&disks), 0);
+	/* Rows of an event are read before those of another: the latest is not the last. */
+	read_as(3000, 50, 50, 10, "cat", "cat /etc/hostname");
+	read_as(2000, 50, 50, 10, "sh", "sh -c cat");
+	read_as(4000, 50, 51, 10, "a-thread", "cat /etc/hostname");
+	/* Began before it was called cat. */
+	read_as(5000, 50, 50, 2500, "sh", "sh -c cat");
+	check(text_is(&texts, proc_at(50, 3000)->comm, "cat"));
+	check(text_is(&texts, proc_at(50, 3000)->cmdline, "cat /etc/hostname"));
+	/* Of whom only a thread is seen, that one's name is better than none. */
+	read_as(3000, 60, 61, 10, "worker", NULL);
+	check(text_is(&texts, proc_at(60, 3000)->comm, "worker"));
+	read_as(2000, 60, 60, 10, "main", NULL);
+	check(text_is(&texts, proc_at(60, 3000)->comm, "main"));
+	stop();
+}
+
+TEST(requests_and_exits_tell_names)
+{
+	struct sn_block_io io = { HDR(block_io, 3000, 70, 0), .dur_ns = 100, .dev = 8u << 20 };
+	struct sn_proc_exit end = { HDR(proc_exit, 2000, 80, 0) };
+
+	start(0, UINT64_MAX, 0);
+	row_cmdline = "make -j2";
+	check_eq(procs_batch(&procs, one(&end, sizeof(end), "make", NULL)), 0);
+	check_eq(procs_build(&procs), 0);
+	row_cmdline = "qemu -m 1G";
+	check_eq(procs_see_batch(&procs, one(&io, sizeof(io), "qemu", NULL)), 0);
+	row_cmdline = NULL;
+	check(text_is(&texts, proc_at(80, 1500)->comm, "make"));
+	check(text_is(&texts, proc_at(80, 1500)->cmdline, "make -j2"));
+	check_eq(proc_at(80, 1500)->exit_ns, 2000);
+	check(text_is(&texts, proc_at(70, 3000)->comm, "qemu"));
+	check(text_is(&texts, proc_at(70, 3000)->cmdline, "qemu -m 1G"));
+	stop();
+}
+
+/* What the kernel and files hold between NULs is told as every row tells it. */
+TEST(arguments_are_joined_by_blanks)
+{
+	struct {
+		struct sn_proc_exec e;
+		char text[16];
+	} r = { .e = { HDR(proc_exec, 1000, 90, 0) }, .text = "ls\0-l\0/tmp" };
+
+	start(0, UINT64_MAX, 0);
+	r.e.args = (struct sn_str){ sizeof(r.e), 11 };
+	check_eq(procs_batch(&procs, one(&r, sizeof(r.e) + 11, "ls", NULL)), 0);
+	check_eq(procs_build(&procs), 0);
+	check(text_is(&texts, proc_at(90, 1000)->cmdline, "ls -l /tmp"));
 	stop();
 }
 
@@ -462,6 +539,9 @@ int main(void)
 		T(pairmap_finds_what_was_put),
 		T(pid_used_again),
 		T(children_hang_below_their_parents),
+		T(rows_tell_names_where_exec_was_not_recorded),
+		T(requests_and_exits_tell_names),
+		T(arguments_are_joined_by_blanks),
 		T(requests_of_an_operation),
 		T(stacked_devices_count_once),
 		T(sequential_is_by_order_of_issue),
