@@ -41,7 +41,7 @@ static const struct opt export_rows[] = {
 	{ .name = "events", .short_name = 'e', .metavar = "STREAMS", .type = OPT_STRINGS,
 	  AT(streams), .complete = OPT_COMPLETE_STREAMS,
 	  .help = "domains, events or globs of events, separated by commas "
-		  "(default: all that have rows)" },
+		  "(default: all that have rows, and lost, the holes)" },
 	{ .name = "fields", .metavar = "FIELDS", .type = OPT_STRINGS,
 	  AT(fields), .complete = OPT_COMPLETE_FIELDS,
 	  .help = "only these columns, in this order, separated by commas" },
@@ -69,6 +69,7 @@ struct export
 	struct trace *trace;
 	struct fields fields;
 	u64 events; /* bit per slot */
+	u64 asked;  /* the same, with those that have no rows */
 	u64 from_ns, to_ns;
 	struct diag *d;
 };
@@ -326,6 +327,51 @@ static int drop_empty(struct export *x)
 	return 0;
 }
 
+/* Records of the event that holes inside the window stand for. */
+static u64 lost_in(const struct export *x, const struct batch *b)
+{
+	const struct column *of = &b->columns[schema_column(b->ev, "of")];
+	const struct column *nr = &b->columns[schema_column(b->ev, "nr")];
+	const struct column *first = &b->columns[schema_column(b->ev, "first_ns")];
+	const struct column *last = &b->columns[schema_column(b->ev, "last_ns")];
+	const struct sn_event *ev;
+	const char *name;
+	u64 lost = 0;
+	size_t len;
+
+	for (u32 row = 0; row < b->nr; row++) {
+		if (column_num(last, row) < x->from_ns || column_num(first, row) > x->to_ns)
+			continue;
+		name = strings_get(&of->dict, (u32)column_num(of, row), &len);
+		ev = schema_by_name(name, len);
+		if (!ev || x->asked & 1ull << ev->slot)
+			lost += column_num(nr, row);
+	}
+	return lost;
+}
+
+/* What is missing is said, also where its rows are not asked for. */
+static int say_lost(const struct export *x)
+{
+	static const char *const columns[] = { "of", "nr", "first_ns", "last_ns", NULL };
+	_cleanup_(trace_cursor_freep) struct trace_cursor *c = NULL;
+	const struct batch *b;
+	u64 lost = 0;
+	int r;
+
+	r = trace_cursor_open(x->trace, schema_event(SN_SLOT_lost), columns, 0, UINT64_MAX, &c,
+			      x->d);
+	while (r >= 0 && (r = trace_cursor_next(c, &b, x->d)) > 0)
+		lost += lost_in(x, b);
+	if (r >= 0 && lost)
+		cmd_warn("export", "%llu record%s lost while recording and %s missing here: %s",
+			 (unsigned long long)lost, lost == 1 ? " was" : "s were",
+			 lost == 1 ? "is" : "are",
+			 x->events & 1ull << SN_SLOT_lost ? "the rows of lost say where"
+							  : "-e lost says where");
+	return r;
+}
+
 /* The instant that --since and --until count from. */
 static int start_of(const struct export *x, u64 *ret_ns)
 {
@@ -374,10 +420,21 @@ static int set_times(struct export *x)
 	return 0;
 }
 
+/* Rows of one event fit into one csv file; where they are missing is then said in words only. */
+static bool is_one_csv(const struct export *x)
+{
+	u64 rows = x->events & ~(1ull << SN_SLOT_lost);
+
+	return !x->o->dir && x->o->format == EXPORT_CSV && !x->o->streams.nr &&
+	       __builtin_popcountll(rows) == 1;
+}
+
 static int export_trace(struct export *x)
 {
 	int r = set_times(x);
 
+	if (!r)
+		r = say_lost(x);
 	if (!r)
 		r = x->o->dir ? export_dir(x) : export_stdout(x);
 	return r;
@@ -399,8 +456,13 @@ static int cmd_export(const struct export_opts *o)
 		return cmd_usage("export", r, &d);
 	r = trace_open(o->trace, &trace, &d);
 	x.trace = trace;
-	if (!r && !o->streams.nr)
+	x.asked = x.events;
+	if (!r && !o->streams.nr) {
+		x.events |= 1ull << SN_SLOT_lost;
 		r = drop_empty(&x);
+	}
+	if (!r && is_one_csv(&x))
+		x.events &= ~(1ull << SN_SLOT_lost);
 	if (!r && !o->dir && o->format == EXPORT_CSV && __builtin_popcountll(x.events) > 1) {
 		fields_done(&x.fields);
 		(void)diag_hint(&d, 0, "name one with -e, a directory with -o, or use --to jsonl");
