@@ -399,6 +399,9 @@ static void failed_opens(struct report *r)
 	else
 		report_title(r, "Failed opens");
 	table_print(&t, &r->out, 2, r->width);
+	report_say(r,
+		   "Names are as the callers gave them: symbolic links and changed roots are not "
+		   "resolved.");
 }
 
 void report_failures(struct report *r)

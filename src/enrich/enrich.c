@@ -174,7 +174,7 @@ static const struct istr *given_path(struct enrich *e, const struct event_keys *
 		return NULL;
 	name = (const char *)rec + at.off;
 	if (*name == '/') {
-		*ret_known = e->known[SN_KNOWN_exact][0];
+		*ret_known = e->known[SN_KNOWN_given][0];
 		return keep_given(e, name, at.len);
 	}
 	if (!get_key(rec, k->dir_ino, k->dir_dev, k->dir_gen, &key))

@@ -22,7 +22,7 @@
 #define SN_CAUSES(X) X(unknown) X(ring) X(map) X(writer) X(missed)
 
 /* How a name became known. */
-#define SN_KNOWNS(X) X(unknown) X(exact) X(dictionary) X(snapshot) X(unlinked) X(joined)
+#define SN_KNOWNS(X) X(unknown) X(exact) X(dictionary) X(snapshot) X(unlinked) X(joined) X(given)
 
 /* Who asked for an operation. */
 #define SN_ORIGINS(X) X(user) X(kernel)

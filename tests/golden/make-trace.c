@@ -207,7 +207,7 @@ static void open_row(struct story *s, u32 pid, const char *path, u64 dur, s64 re
 	struct record r = begin(s, SN_EV_vfs_open, pid);
 
 	r.path = path;
-	r.known = ret < 0 ? "joined" : "exact";
+	r.known = ret >= 0 ? "exact" : *path == '/' ? "given" : "joined";
 	r.hdr.op = ++s->op;
 	r.vfs_open.dur_ns = dur;
 	r.vfs_open.ret = ret;

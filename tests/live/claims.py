@@ -346,7 +346,7 @@ def conservation(manifest, rows, strict_rows=True):
     return out
 
 
-KNOWN = {"exact", "dictionary", "snapshot", "unlinked", "joined", "unknown"}
+KNOWN = {"exact", "dictionary", "snapshot", "unlinked", "joined", "given", "unknown"}
 
 
 def invariants(rows, manifest, own_pid):
@@ -376,6 +376,8 @@ def invariants(rows, manifest, own_pid):
             known = (row["path_known"] or "").replace("-truncated", "")
             if known not in KNOWN or (row["path"] is None) != (known == "unknown"):
                 wrong.append("path is %s, known by %s" % (row["path"], row["path_known"]))
+            if event == "vfs_open" and ret < 0 and known not in ("given", "joined", "unknown"):
+                wrong.append("what could not be opened is known by %s" % row["path_known"])
         if event == "block_io":
             if row["device_ns"] is not None and \
                row["dur_ns"] != row["device_ns"] + (row["queue_ns"] or 0):

@@ -168,7 +168,7 @@ TEST(failed_opens_have_the_callers_name)
 	learn_path(2, 8, 9, SN_KNOWN_exact, false, "/home/me");
 	learn_path(3, 8, 9, SN_KNOWN_exact, true, "deep/inside");
 	open_failed("/etc/absent", 0);
-	check_path("/etc/absent", "exact");
+	check_path("/etc/absent", "given"); /* in a chroot it is another file's name */
 	open_failed("absent", 2);
 	check_path("/home/me/absent", "joined");
 	open_failed("../absent", 2);
@@ -188,7 +188,7 @@ TEST(failed_opens_have_the_callers_name)
 	for (int i = 0; i < 100000; i++) {
 		(void)snprintf(file, sizeof(file), "/search/path/number/%d", i);
 		open_failed(file, 0);
-		check_path(file, "exact");
+		check_path(file, "given");
 	}
 	check(stats.name_bytes < 64 << 10);
 	enrich_get_stats(e, &stats);
