@@ -62,7 +62,6 @@ static void say_disk(struct report *r, const struct disk *d, u64 busy_ns)
 		nr_fua += d->ops[i].nr_fua;
 	buf_puts(&b, "Busy for ");
 	show_dur(&b, busy_ns);
-	buf_puts(&b, busy_ns ? "" : "0");
 	if (busy_ns <= length) {
 		buf_puts(&b, ", ");
 		show_share(&b, busy_ns, length);

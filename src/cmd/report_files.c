@@ -51,7 +51,7 @@ static void say_disk_share(struct report *r, const struct op_time *all)
 	buf_puts(&disk, ")");
 	buf_putc(&disk, '\0');
 	show_dur(&rest, rest_ns);
-	buf_puts(&rest, rest_ns ? " (" : "0 (");
+	buf_puts(&rest, " (");
 	show_share(&rest, rest_ns, all->all.time_ns);
 	buf_puts(&rest, ")");
 	buf_putc(&rest, '\0');
@@ -273,7 +273,6 @@ static void put_chain(struct report *r, const struct slow_op *o)
 	buf_printf(&b, " on disk %s%s for ", report_text(r, &scratch, disks->at[io.disk].name),
 		   io.many_disks ? " and others" : "");
 	show_dur(&b, io.waited_ns);
-	buf_puts(&b, io.waited_ns ? "" : "0");
 	if (io.queue_ns || io.device_ns) {
 		buf_puts(&b, io.nr > 1 ? " (added up:" : " (");
 		if (io.queue_ns) {

@@ -55,7 +55,9 @@ static void warn_losses(struct report *r)
 		else if (text_is(&s->texts, l->cause, "map"))
 			table_put(&t, "a kernel table was full");
 		else if (text_is(&s->texts, l->cause, "writer"))
-			table_put(&t, "the disk was too slow");
+			table_put(&t, "they could not be written");
+		else if (text_is(&s->texts, l->cause, "missed"))
+			table_put(&t, "the kernel did not tell the end");
 		else
 			table_put(&t, "%s", report_text(r, &b, l->cause));
 		table_count(&t, l->nr_holes);
@@ -200,10 +202,12 @@ static void line_when(struct report *r)
 	if (s->manifest.started_wall.known && gmtime_r(&at, &tm) &&
 	    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
 		buf_printf(&b, "%s, ", text);
-	if (!s->end_is_known)
-		buf_puts(&b, "at least ");
-	show_dur(&b, length);
-	buf_puts(&b, length ? "" : "0s");
+	if (s->end_is_known || length) {
+		buf_puts(&b, s->end_is_known ? "" : "at least ");
+		show_dur(&b, length);
+	} else {
+		buf_puts(&b, "no row yet");
+	}
 	if (s->manifest.is_there)
 		buf_puts(&b, s->manifest.complete ? ", complete" : ", not complete");
 	line(r, "recorded", &b);

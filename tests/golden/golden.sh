@@ -72,6 +72,11 @@ parses
 same block.csv "$sonde" export trace --to csv -e block_io
 same opens.jsonl "$sonde" export trace --to jsonl -e vfs_open,proc
 
+# What has just begun: a manifest that knows no end, and no rows.
+mkdir young
+grep -v '"stopped"' trace/manifest.json | sed 's/"complete": true/"complete": false/' >young/manifest.json
+same report-young.txt "$sonde" report young
+
 # What a crash leaves: no manifest, and a file whose last flush was cut.
 rm trace/manifest.json
 size=$(wc -c <trace/vfs_read/0000.parquet)
