@@ -71,7 +71,8 @@ static const struct opt report_rows[] = {
 	  .type = OPT_U64,
 	  .max = 10000,
 	  .off = offsetof(struct report_opts, width),
-	  .help = "longest line; 0 cuts nothing; else the terminal's width, or 100" },
+	  .help = "longest line; 0 cuts nothing; else the terminal's width, or 0 if the output "
+		  "is none" },
 	{ .name = "format",
 	  .metavar = "FORMAT",
 	  .type = OPT_CHOICE,
@@ -85,14 +86,14 @@ static const struct opt_group report_groups[] = { { "Options", report_rows, 0 },
 
 CMD_OPTIONS(report, .groups = report_groups, .defaults = &report_defaults);
 
-/* A terminal's width; what goes into a file or a pipe is for mails and pages. */
+/* A terminal's width; of what goes into a file or a pipe, nothing is cut. */
 static u32 default_width(void)
 {
 	struct winsize size;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
 		return MAX(size.ws_col, 60);
-	return 100;
+	return isatty(STDOUT_FILENO) ? 100 : 0;
 }
 
 static bool wants_color(void)

@@ -24,9 +24,23 @@ static u64 per_second(u64 nr, u64 ns)
 	return ns ? (u64)((unsigned __int128)nr * 1000000000 / ns) : 0;
 }
 
-static void put_rate(struct table *t, u64 bytes, u64 busy_ns)
+/* Few requests in a long time are not none. */
+static void put_iops(struct table *t, u64 nr, u64 length_ns)
 {
-	u64 rate = per_second(bytes, busy_ns);
+	u64 tenths = per_second(10 * nr, length_ns);
+
+	if (tenths >= 100 || !nr || !length_ns)
+		table_count(t, tenths / 10);
+	else if (tenths)
+		table_put(t, "%llu.%llu", (unsigned long long)tenths / 10,
+			  (unsigned long long)tenths % 10);
+	else
+		table_put(t, "<0.1");
+}
+
+static void put_rate(struct table *t, u64 bytes, u64 length_ns)
+{
+	u64 rate = per_second(bytes, length_ns);
 
 	if (rate) {
 		show_size(&t->text, rate);
@@ -35,7 +49,15 @@ static void put_rate(struct table *t, u64 bytes, u64 busy_ns)
 	table_end_cell(t);
 }
 
-static void put_op(struct report *r, struct table *t, const struct disk_op *op, u64 busy_ns)
+/* The time that was looked at: rates are over that. */
+static u64 length_of(const struct report *r)
+{
+	u64 from_ns = MAX(r->s->start_ns, r->s->from_ns), to_ns = MIN(r->s->end_ns, r->s->to_ns);
+
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+static void put_op(struct report *r, struct table *t, const struct disk_op *op)
 {
 	_cleanup_(buf_done) struct buf b = {};
 
@@ -43,8 +65,8 @@ static void put_op(struct report *r, struct table *t, const struct disk_op *op, 
 	table_count(t, op->nr);
 	table_size(t, op->bytes);
 	table_size(t, op->nr ? op->bytes / op->nr : 0);
-	table_count(t, per_second(op->nr, busy_ns));
-	put_rate(t, op->bytes, busy_ns);
+	put_iops(t, op->nr, length_of(r));
+	put_rate(t, op->bytes, length_of(r));
 	table_share(t, op->nr_seq, op->nr);
 	table_share(t, op->nr_sync, op->nr);
 	put_latency(t, &op->total);
@@ -54,9 +76,7 @@ static void put_op(struct report *r, struct table *t, const struct disk_op *op, 
 static void say_disk(struct report *r, const struct disk *d, u64 busy_ns)
 {
 	_cleanup_(buf_done) struct buf b = {};
-	u64 from_ns = MAX(r->s->start_ns, r->s->from_ns), to_ns = MIN(r->s->end_ns, r->s->to_ns);
-	u64 length = to_ns > from_ns ? to_ns - from_ns : 0;
-	u64 nr_fua = 0;
+	u64 length = length_of(r), nr_fua = 0;
 
 	for (u32 i = 0; i < d->nr_ops; i++)
 		nr_fua += d->ops[i].nr_fua;
@@ -65,7 +85,17 @@ static void say_disk(struct report *r, const struct disk *d, u64 busy_ns)
 	if (busy_ns <= length) {
 		buf_puts(&b, ", ");
 		show_share(&b, busy_ns, length);
-		buf_puts(&b, " of the time; rates are over that");
+		buf_puts(&b, " of the time");
+	}
+	if (busy_ns) {
+		buf_puts(&b, "; while busy ");
+		show_count(&b, per_second(d->nr, busy_ns));
+		buf_puts(&b, " requests/s");
+	}
+	if (busy_ns && d->bytes) {
+		buf_puts(&b, " and ");
+		show_size(&b, per_second(d->bytes, busy_ns));
+		buf_puts(&b, "/s");
 	}
 	if (d->nr_errors) {
 		buf_puts(&b, "; ");
@@ -177,14 +207,14 @@ static void one_disk(struct report *r, const struct disk *d)
 	table_init(&t, cols, ARRAY_SIZE(cols));
 	for (u32 i = 0; i < d->nr_ops; i++)
 		if (d->ops[i].nr)
-			put_op(r, &t, &d->ops[i], busy_ns);
+			put_op(r, &t, &d->ops[i]);
 	/* The parts of the latency, of all operations together. */
 	table_put(&t, "all");
 	table_count(&t, d->nr);
 	table_size(&t, d->bytes);
 	table_size(&t, d->bytes / d->nr);
-	table_count(&t, per_second(d->nr, busy_ns));
-	put_rate(&t, d->bytes, busy_ns);
+	put_iops(&t, d->nr, length_of(r));
+	put_rate(&t, d->bytes, length_of(r));
 	skip_cells(&t, 2);
 	put_latency(&t, &d->total);
 	if (d->queue.nr) {

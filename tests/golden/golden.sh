@@ -61,6 +61,7 @@ parses() {
 "$make_trace" trace "$golden/manifest.json" || exit 1
 
 same report.txt "$sonde" report trace
+same report-100.txt "$sonde" report --width 100 trace
 narrow 100
 same report-narrow.txt "$sonde" report --width 80 --top 3 --by bytes trace
 narrow 80
