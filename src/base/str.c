@@ -138,3 +138,36 @@ bool str_glob(const char *glob, size_t glob_len, const char *name)
 	pattern[glob_len] = 0;
 	return fnmatch(pattern, name, FNM_NOESCAPE) == 0;
 }
+
+#define MAX_WORD 48 /* more than this is near to no name */
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+u32 str_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	u32 rows[3][MAX_WORD + 1], *before = rows[0], *last = rows[1], *row = rows[2], *free_row;
+	bool same;
+
+	if (a_len > MAX_WORD || b_len > MAX_WORD)
+		return UINT32_MAX;
+	for (u32 j = 0; j <= b_len; j++)
+		row[j] = j;
+	for (u32 i = 1; i <= a_len; i++) {
+		free_row = before;
+		before = last;
+		last = row;
+		row = free_row;
+		row[0] = i;
+		for (u32 j = 1; j <= b_len; j++) {
+			same = lower(a[i - 1]) == lower(b[j - 1]);
+			row[j] = MIN(last[j - 1] + !same, MIN(last[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+			    lower(a[i - 2]) == lower(b[j - 1]))
+				row[j] = MIN(row[j], before[j - 2] + 1);
+		}
+	}
+	return row[b_len];
+}

@@ -29,4 +29,10 @@ bool str_next_item(const char **s, const char **ret, size_t *ret_len);
 /* Does the name match the glob? Only *, ? and [...] are special. */
 bool str_glob(const char *glob, size_t glob_len, const char *name);
 
+/*
+ * How many slips of the hand make a of b: letters too many, missing, wrong, or two
+ * neighbours exchanged; capitals are no slip. UINT32_MAX if one is too long for a name.
+ */
+u32 str_distance(const char *a, size_t a_len, const char *b, size_t b_len);
+
 #endif

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd/filter_opts.h"
 
+#include <errno.h>
+
+#include "base/str.h"
+#include "cmd/select.h"
+
 #define AT(member) .off = offsetof(struct filter_opts, member)
 
 /* clang-format off */
@@ -12,7 +17,7 @@ const struct opt filter_row_rows[] = {
 	{ .name = "op", .metavar = "OPS", .type = OPT_STRINGS,
 	  AT(ops), .complete = OPT_COMPLETE_OPS,
 	  .help = "only these operations: names of calls (pread64) or of block requests "
-		  "(discard), separated by commas" },
+		  "(discard), separated by commas; 'sonde list --ops' shows them" },
 	{ .name = "device", .metavar = "DEV", .type = OPT_STRINGS,
 	  AT(devices), .complete = OPT_COMPLETE_FILE,
 	  .help = "only rows about this block device: name, path in /dev, or MAJOR:MINOR; "
@@ -71,3 +76,122 @@ const struct opt filter_thread_rows[] = {
 	{}
 };
 /* clang-format on */
+
+/* Events whose rows have the column. What a process does in its life is no operation. */
+static u64 events_with(const char *column)
+{
+	u64 events = 0;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (schema_event(slot)->id >> 8 != SN_EV_proc_exit >> 8 &&
+		    schema_column(schema_event(slot), column) >= 0)
+			events |= 1ull << slot;
+	return events;
+}
+
+/* Each word of --op must be an operation of one of the events. */
+static int check_ops(const struct filter_opts *f, u64 events, u64 *ret_can, struct diag *d)
+{
+	const char *list, *item;
+	u64 of_calls, can;
+	u32 of_blk_ops;
+	size_t len;
+	int r;
+
+	*ret_can = 0;
+	for (u32 i = 0; i < f->ops.nr; i++) {
+		list = f->ops.v[i];
+		while (str_next_item(&list, &item, &len)) {
+			_cleanup_(freep) char *word = strndup(item, len);
+			const char *words[] = { word };
+			u64 calls;
+			u32 blk_ops;
+
+			if (!word)
+				return -ENOMEM;
+			r = select_ops(&(struct opt_strings){ .v = words, .nr = 1 }, &calls,
+				       &blk_ops, d);
+			if (r < 0)
+				return r;
+			can = 0;
+			for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
+				select_ops_of(slot, &of_calls, &of_blk_ops);
+				if (of_calls & calls || of_blk_ops & blk_ops)
+					can |= 1ull << slot;
+			}
+			if (!(can & events)) {
+				(void)diag_hint(d, 0, "'sonde list --ops' shows which have");
+				return diag_err(d, -EINVAL,
+						"--op: no stream that is recorded has rows of '%s'",
+						word);
+			}
+			*ret_can |= can;
+		}
+	}
+	return 0;
+}
+
+static int check_samples(const struct filter_opts *f, u64 events, struct diag *d)
+{
+	bool found;
+	int r;
+
+	for (u32 i = 0; i < f->samples.nr; i++) {
+		u32 nr[SN_NR_EVENTS] = {};
+
+		r = select_samples(&(struct opt_strings){ .v = &f->samples.v[i], .nr = 1 }, nr, d);
+		if (r < 0)
+			return r;
+		found = false;
+		for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+			found |= nr[slot] && events & 1ull << slot;
+		if (!found)
+			return diag_err(d, -EINVAL,
+					"--sample: '%s' is of no stream that is recorded",
+					f->samples.v[i]);
+	}
+	return 0;
+}
+
+int filter_check(const struct filter_opts *f, u64 events, struct diag *d)
+{
+	const struct {
+		bool is_given;
+		const char *option, *what;
+		u64 can;
+	} filters[] = {
+		{ f->devices.nr, "--device", "block requests", 1ull << SN_SLOT_block_io },
+		{ f->sectors.from || f->sectors.to != UINT64_MAX, "--sectors", "block requests",
+		  1ull << SN_SLOT_block_io },
+		{ f->min_latency_ns, "--min-latency", "operations that take time",
+		  events_with("dur_ns") },
+		{ f->min_bytes, "--min-size", "operations that have a size", events_with("bytes") },
+		{ f->max_bytes != UINT64_MAX, "--max-size", "operations that have a size",
+		  events_with("bytes") },
+		{ f->errors, "--errors", "operations that can fail", events_with("errno") },
+	};
+	u64 left = UINT64_MAX;
+	int r;
+
+	r = check_samples(f, events, d);
+	if (r < 0)
+		return r;
+	if (f->ops.nr) {
+		r = check_ops(f, events, &left, d);
+		if (r < 0)
+			return r;
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(filters); i++) {
+		if (!filters[i].is_given)
+			continue;
+		if (!(filters[i].can & events))
+			return diag_err(d, -EINVAL, "%s: the streams that are recorded have no %s",
+					filters[i].option, filters[i].what);
+		left &= filters[i].can;
+		if (!(left & events))
+			return diag_err(d, -EINVAL,
+					"%s: no row can pass this and the filters before it",
+					filters[i].option);
+	}
+	return 0;
+}

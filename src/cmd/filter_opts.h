@@ -38,6 +38,12 @@ struct filter_opts {
 		.max_bytes = UINT64_MAX, .sectors.to = UINT64_MAX \
 	}
 
+/*
+ * -EINVAL with a sentence if no row of the events, a bit per slot, can pass the
+ * filters: they ask for what rows of these events do not have.
+ */
+int filter_check(const struct filter_opts *f, u64 events, struct diag *d);
+
 /* Two groups for a command's list, given where its struct filter_opts lies. */
 extern const struct opt filter_thread_rows[];
 extern const struct opt filter_row_rows[];

@@ -50,6 +50,32 @@ static const char *const blk_ops[] = { SN_BLK_OPS(X) };
 
 _Static_assert(SN_NR_CALLS <= 64 && SN_NR_BLK_OPS <= 32, "sets of operations are bits");
 
+/* The name that was meant, by a third of its letters; or none. */
+static const char *nearest_op(const char *word, size_t len)
+{
+	u32 best = (u32)len / 3 + 1, n;
+	const char *name = NULL, *tried;
+
+	for (u32 i = 1; i < ARRAY_SIZE(calls) + ARRAY_SIZE(blk_ops); i++) {
+		tried = i < ARRAY_SIZE(calls) ? calls[i] : blk_ops[i - ARRAY_SIZE(calls)];
+		n = str_distance(word, len, tried, strlen(tried));
+		name = n < best ? tried : name;
+		best = MIN(n, best);
+	}
+	return name;
+}
+
+static int unknown_op(const char *word, size_t len, struct diag *d)
+{
+	const char *meant = nearest_op(word, len);
+
+	(void)diag_hint(d, 0, "'sonde list --ops' shows the operations");
+	if (!meant)
+		return diag_err(d, -EINVAL, "--op: there is no operation '%.*s'", (int)len, word);
+	return diag_err(d, -EINVAL, "--op: there is no operation '%.*s': did you mean '%s'?",
+			(int)len, word, meant);
+}
+
 static u64 match_op(const char *const *names, u32 nr, const char *word, size_t len)
 {
 	for (u32 i = 0; i < nr; i++)
@@ -72,8 +98,7 @@ int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops
 			call = match_op(calls, ARRAY_SIZE(calls), item, len);
 			op = match_op(blk_ops, ARRAY_SIZE(blk_ops), item, len);
 			if (!call && !op)
-				return diag_err(d, -EINVAL, "--op: there is no operation '%.*s'",
-						(int)len, item);
+				return unknown_op(item, len, d);
 			set_calls |= call;
 			set_ops |= op;
 		}
@@ -81,6 +106,38 @@ int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops
 	*ret_calls = set_calls;
 	*ret_blk_ops = (u32)set_ops;
 	return 0;
+}
+
+void select_ops_of(u32 slot, u64 *ret_calls, u32 *ret_blk_ops)
+{
+	/* clang-format off */
+#define X(name) | 1ull << SN_CALL_##name
+	static const u64 by_slot[SN_NR_EVENTS] = {
+		[SN_SLOT_vfs_read] = 0 SN_READ_CALLS(X),
+		[SN_SLOT_vfs_write] = 0 SN_WRITE_CALLS(X),
+		[SN_SLOT_vfs_open] = 0 SN_OPEN_CALLS(X),
+		[SN_SLOT_vfs_close] = 0 SN_CLOSE_CALLS(X),
+		[SN_SLOT_vfs_fsync] = 0 SN_SYNC_CALLS(X),
+	};
+#undef X
+	/* clang-format on */
+
+	*ret_calls = by_slot[slot];
+	*ret_blk_ops = slot == SN_SLOT_block_io ? (1u << SN_NR_BLK_OPS) - 1 : 0;
+}
+
+void select_put_ops(struct buf *b, u32 slot)
+{
+	u64 of_calls;
+	u32 of_blk_ops;
+
+	select_ops_of(slot, &of_calls, &of_blk_ops);
+	for (u32 i = 0; i < SN_NR_CALLS; i++)
+		if (of_calls >> i & 1)
+			buf_printf(b, " %s", calls[i]);
+	for (u32 i = 0; i < SN_NR_BLK_OPS; i++)
+		if (of_blk_ops >> i & 1 && i != SN_BLK_OP_unknown)
+			buf_printf(b, " %s", blk_ops[i]);
 }
 
 void fields_done(struct fields *f)

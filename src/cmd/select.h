@@ -29,6 +29,11 @@ int select_samples(const struct opt_strings *words, u32 nr[SN_NR_EVENTS], struct
  */
 int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops, struct diag *d);
 
+/* The operations that rows of the event can be: the same two sets. */
+void select_ops_of(u32 slot, u64 *ret_calls, u32 *ret_blk_ops);
+/* Their names, a blank before each. */
+void select_put_ops(struct buf *b, u32 slot);
+
 /* A list of names that csv_open() and others take. */
 struct fields {
 	const char **names; /* NULL-terminated; NULL is all */

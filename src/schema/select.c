@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "schema/schema.h"
 
-#define MAX_WORD 48 /* more than this is near to no name */
-
 static bool is_name(const char *name, size_t name_len, const char *word, size_t len)
 {
 	return name_len == len && !memcmp(name, word, len);
@@ -33,39 +31,6 @@ static u64 match(const char *word, size_t len, enum select_core core)
 	return events;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-/*
- * How many slips of the hand make a of b: letters too many, missing, wrong, or two
- * neighbours exchanged. Neither is longer than MAX_WORD.
- */
-static u32 distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	u32 rows[3][MAX_WORD + 1], *before = rows[0], *last = rows[1], *row = rows[2], *free_row;
-	bool same;
-
-	for (u32 j = 0; j <= b_len; j++)
-		row[j] = j;
-	for (u32 i = 1; i <= a_len; i++) {
-		free_row = before;
-		before = last;
-		last = row;
-		row = free_row;
-		row[0] = i;
-		for (u32 j = 1; j <= b_len; j++) {
-			same = lower(a[i - 1]) == lower(b[j - 1]);
-			row[j] = MIN(last[j - 1] + !same, MIN(last[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-			    lower(a[i - 2]) == lower(b[j - 1]))
-				row[j] = MIN(row[j], before[j - 2] + 1);
-		}
-	}
-	return row[b_len];
-}
-
 struct nearest {
 	const char *name;
 	size_t len;
@@ -78,9 +43,7 @@ static void try_name(struct nearest *best, const char *word, size_t len, const c
 {
 	u32 n;
 
-	if (key_len > MAX_WORD)
-		return;
-	n = distance(word, len, key, key_len);
+	n = str_distance(word, len, key, key_len);
 	if (n < best->distance)
 		*best = (struct nearest){ name, name_len, n };
 }
@@ -93,8 +56,6 @@ static struct nearest find_nearest(const char *word, size_t len, enum select_cor
 	const char *domain;
 	size_t n, domain_len;
 
-	if (len > MAX_WORD)
-		return best;
 	for (unsigned int slot = 0; slot < SN_NR_EVENTS; slot++) {
 		ev = schema_event(slot);
 		if (schema_is_core(ev) && core != SELECT_CORE)

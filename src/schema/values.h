@@ -8,13 +8,15 @@
 
 /* clang-format off */
 
-/* The call that asked for an operation; the text is the row's name. */
+/* The call that asked for an operation; the text is the row's name. First, by event, system calls. */
+#define SN_READ_CALLS(X)  X(read) X(pread64) X(readv) X(preadv) X(preadv2)
+#define SN_WRITE_CALLS(X) X(write) X(pwrite64) X(writev) X(pwritev) X(pwritev2)
+#define SN_OPEN_CALLS(X)  X(open) X(openat) X(openat2) X(creat) X(open_by_handle_at)
+#define SN_CLOSE_CALLS(X) X(close)
+#define SN_SYNC_CALLS(X)  X(fsync) X(fdatasync) X(sync_file_range) X(syncfs) X(sync)
 #define SN_CALLS(X)                                                                          \
 	X(unknown)                                                                           \
-	X(read) X(pread64) X(readv) X(preadv) X(preadv2)                                     \
-	X(write) X(pwrite64) X(writev) X(pwritev) X(pwritev2)                                \
-	X(open) X(openat) X(openat2) X(creat) X(open_by_handle_at)                           \
-	X(close) X(fsync) X(fdatasync) X(sync_file_range) X(syncfs) X(sync)                  \
+	SN_READ_CALLS(X) SN_WRITE_CALLS(X) SN_OPEN_CALLS(X) SN_CLOSE_CALLS(X) SN_SYNC_CALLS(X) \
 	X(vfs_read) X(vfs_write) X(iter_read) X(iter_write) X(aio) X(io_uring)               \
 	X(kernel_read) X(kernel_write) X(filp_open) X(vfs_fsync)
 
