@@ -53,7 +53,7 @@ static const struct opt report_rows[] = {
 	  .type = OPT_CHOICE,
 	  .choices = by_words,
 	  .off = offsetof(struct report_opts, by),
-	  .help = "what comes first in the tables" },
+	  .help = "what comes first in the tables: most time (default), bytes or ops" },
 	{ .name = "since",
 	  .metavar = "TIME",
 	  .type = OPT_DURATION,
@@ -78,7 +78,7 @@ static const struct opt report_rows[] = {
 	  .type = OPT_CHOICE,
 	  .choices = format_words,
 	  .off = offsetof(struct report_opts, format),
-	  .help = "words for people, or one JSON object for programs" },
+	  .help = "text: words for people (default); json: one object for programs" },
 	{}
 };
 
