@@ -8,6 +8,7 @@ enum note_kind { NOTE_TASK, NOTE_FORK, NOTE_EXEC, NOTE_RENAME, NOTE_SEEN, NOTE_E
 /* One row that tells of a process. */
 struct proc_note {
 	u64 ts, start_ns;
+	u64 lived_ns;
 	u32 kind; /* enum note_kind */
 	u32 seq;  /* keeps the order of rows with one ts */
 	u32 pid, ppid;
@@ -17,8 +18,9 @@ struct proc_note {
 };
 
 const char *const procs_columns[] = {
-	"ts",        "pid",       "tid",  "start_ns", "parent_pid", "kthread", "name",    "args",
-	"child_pid", "child_tid", "comm", "new_comm", "code",       "signal",  "cmdline", NULL,
+	"ts",       "pid",  "tid",     "start_ns",  "parent_pid", "kthread",
+	"name",     "args", "cmdline", "child_pid", "child_tid",  "comm",
+	"new_comm", "code", "signal",  "dur_ns",    NULL,
 };
 
 void procs_init(struct procs *p, struct texts *t)
@@ -145,6 +147,7 @@ static int note_row(struct procs *p, const struct batch *b, u32 row, enum note_k
 	n->ppid = (u32)num(b, "parent_pid", row);
 	n->is_kthread = num(b, "kthread", row);
 	n->code = (u32)num(b, "code", row);
+	n->lived_ns = num(b, "dur_ns", row);
 	n->has_code = is_known(b, "code", row);
 	if (kind == NOTE_FORK) {
 		n->ppid = pid;
@@ -280,6 +283,7 @@ static void take_note(struct proc *proc, const struct proc_note *n)
 		return;
 	case NOTE_EXIT:
 		proc->exit_ns = n->ts;
+		proc->lived_ns = n->lived_ns;
 		proc->signal = n->name;
 		proc->code = n->code;
 		proc->has_code = n->has_code;

@@ -18,6 +18,7 @@
 struct proc {
 	u64 start_ns; /* 0: before the recording, or unknown */
 	u64 exit_ns;  /* 0: not seen to end */
+	u64 lived_ns; /* if it was seen to end */
 	u32 pid, ppid;
 	u32 comm, cmdline;       /* texts; the last name it had, arguments joined by a blank */
 	u64 comm_ns, cmdline_ns; /* when they were told */

@@ -16,6 +16,7 @@ struct report {
 	u32 width; /* columns of a line; 0: no limit */
 	u8 by;     /* enum report_by */
 	bool color, verbose;
+	bool has_no_tree; /* all that is told of processes is the table */
 };
 
 /* An empty line and a title. */

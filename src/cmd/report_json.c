@@ -169,6 +169,10 @@ static json *process(const struct report *r, u32 i)
 	put(o, "ppid", p->ppid ? json_object_new_uint64(p->ppid) : NULL);
 	put_text(r, o, "comm", p->comm);
 	put_text(r, o, "cmdline", p->cmdline);
+	put(o, "began_ns", NULL);
+	if (p->start_ns >= r->s->start_ns)
+		put_instant(r, o, "began_ns", p->start_ns);
+	put(o, "lived_ns", p->exit_ns ? json_object_new_uint64(p->lived_ns) : NULL);
 	put(o, "ended",
 	    p->exit_ns || report_sees_ends(r) ? json_object_new_boolean(p->exit_ns != 0) : NULL);
 	put(o, "code", p->has_code ? json_object_new_uint64(p->code) : NULL);
@@ -351,6 +355,7 @@ int report_json(struct report *r)
 	const char *text;
 	u32 nr, all;
 
+	r->has_no_tree = true;
 	put(o, "trace", head(r));
 	put(o, "rows", rows(r));
 	put(o, "losses", losses(r));

@@ -31,12 +31,16 @@ static void add_use(struct proc_use *sum, const struct proc_use *u)
 	sum->disk_bytes += u->disk_bytes;
 }
 
+/* A rank among equals, behind all who have something of what is asked for. */
+#define HAS_NONE (1ull << 47)
+#define HAS_SOME (2 * HAS_NONE)
+
+/* Who has nothing of what is asked for comes after who has, but comes; the most bytes first. */
 static u64 value_of(const struct report *r, const struct proc_use *u)
 {
 	struct tally all = tally_sum(u->ops, NR_FILE_OPS);
-	u64 nr = all.nr + u->pipes.nr;
+	u64 nr = all.nr + u->pipes.nr, rest = nr + u->disk_bytes;
 
-	/* Who has nothing of what is asked for comes after who has, but comes. */
 	switch (r->by) {
 	case REPORT_BY_BYTES:
 		nr = u->bytes_read + u->bytes_written + u->disk_bytes;
@@ -46,14 +50,47 @@ static u64 value_of(const struct report *r, const struct proc_use *u)
 	default:
 		nr = all.time_ns;
 	}
-	return nr ? nr + 1 : all.nr + u->pipes.nr + u->disk_bytes > 0;
+	if (nr)
+		return HAS_SOME + nr;
+	return rest ? HAS_NONE + MIN(rest, HAS_NONE - 1) : 0;
+}
+
+/* The process that was started, if there is a tree below it; PROC_NONE if not. */
+static u32 root_of_tree(const struct report *r)
+{
+	const struct manifest *m = &r->s->manifest;
+	u32 root;
+
+	if (!m->has_target || !m->target_pid.known ||
+	    pairmap_get(&r->s->procs.by_pid, m->target_pid.n, 0) == PAIRMAP_NONE)
+		return PROC_NONE;
+	/* The pid may have been another process's before. */
+	root = procs_find(&r->s->procs, (u32)m->target_pid.n, UINT64_MAX);
+	return r->s->procs.at[root].first_child == PROC_NONE ? PROC_NONE : root;
+}
+
+static bool is_inside(const struct report *r, u64 ts)
+{
+	return ts && ts >= MAX(r->s->start_ns, r->s->from_ns) && ts <= r->s->to_ns;
+}
+
+/* Was the process seen to begin or to end, by rows that were asked for? */
+static bool is_seen(const struct report *r, const struct proc *p)
+{
+	return (report_has(r, SN_SLOT_proc_exit) && is_inside(r, p->exit_ns)) ||
+	       (report_has(r, SN_SLOT_proc_fork) && is_inside(r, p->start_ns));
 }
 
 u64 report_proc_value(const void *ctx, u32 i)
 {
 	const struct report *r = ctx;
+	u64 value = value_of(r, fileops_of_proc(&r->s->fileops, i));
 
-	return value_of(r, fileops_of_proc(&r->s->fileops, i));
+	/* What did nothing with files is in the tree, if there is one. */
+	if (value || !is_seen(r, &r->s->procs.at[i]) ||
+	    (!r->has_no_tree && root_of_tree(r) != PROC_NONE))
+		return value;
+	return MIN(r->s->procs.at[i].lived_ns + 1, HAS_NONE - 1);
 }
 
 static void put_use(struct table *t, const struct proc_use *u)
@@ -71,27 +108,10 @@ static void put_use(struct table *t, const struct proc_use *u)
 	table_size(t, u->disk_bytes);
 }
 
-/* The process that was started, if there is a tree below it; PROC_NONE if not. */
-static u32 root_of_tree(struct report *r)
-{
-	const struct manifest *m = &r->s->manifest;
-	u32 root;
-
-	if (!m->has_target || !m->target_pid.known ||
-	    pairmap_get(&r->s->procs.by_pid, m->target_pid.n, 0) == PAIRMAP_NONE)
-		return PROC_NONE;
-	/* The pid may have been another process's before. */
-	root = procs_find(&r->s->procs, (u32)m->target_pid.n, UINT64_MAX);
-	return r->s->procs.at[root].first_child == PROC_NONE ? PROC_NONE : root;
-}
-
 static void put_end(struct report *r, struct buf *b, const struct proc *p)
 {
 	_cleanup_(buf_done) struct buf scratch = {};
 
-	/* The tree says it. */
-	if (!p->exit_ns || root_of_tree(r) != PROC_NONE)
-		return;
 	if (p->signal != TEXT_NONE)
 		buf_puts(b, report_text(r, &scratch, p->signal));
 	else if (p->has_code)
@@ -106,11 +126,13 @@ static int table_of_procs(struct report *r, u32 *ret_all)
 		{ "pid", .always = true },
 		{ "ops", .drop = 1 },
 		USE_COLUMNS,
+		{ "lived", .drop = 3 },
 		{ "exit" },
 		{ "process", .left = true, .cut_end = true },
 	};
 	_cleanup_(freep) u32 *order = NULL;
 	_cleanup_(table_done) struct table t = {};
+	bool ends;
 	u32 nr;
 
 	table_init(&t, cols, ARRAY_SIZE(cols));
@@ -123,7 +145,11 @@ static int table_of_procs(struct report *r, u32 *ret_all)
 		table_put(&t, "%u", p->pid);
 		table_count(&t, tally_sum(u->ops, NR_FILE_OPS).nr + u->pipes.nr);
 		put_use(&t, u);
-		put_end(r, &t.text, p);
+		/* With a tree, that says it. */
+		ends = p->exit_ns && root_of_tree(r) == PROC_NONE;
+		table_dur(&t, ends ? p->lived_ns : 0);
+		if (ends)
+			put_end(r, &t.text, p);
 		table_end_cell(&t);
 		report_proc(r, &t.text, p);
 		table_end_cell(&t);
@@ -138,7 +164,7 @@ static int table_of_procs(struct report *r, u32 *ret_all)
 /* Sums of all processes with one name. */
 struct program {
 	u32 comm;
-	u32 nr;
+	u32 nr, nr_failed, nr_killed;
 	struct proc_use use;
 };
 
@@ -168,6 +194,8 @@ static int sum_programs(struct programs *ps)
 			ps->at[ps->nr++].comm = procs->at[i].comm;
 		}
 		ps->at[*place].nr++;
+		ps->at[*place].nr_failed += procs->at[i].exit_ns && procs->at[i].code;
+		ps->at[*place].nr_killed += procs->at[i].signal != TEXT_NONE;
 		add_use(&ps->at[*place].use, fileops_of_proc(&ps->r->s->fileops, i));
 	}
 	return 0;
@@ -177,7 +205,9 @@ static u64 program_value(const void *ctx, u32 i)
 {
 	const struct programs *ps = ctx;
 
-	return value_of(ps->r, &ps->at[i].use);
+	u64 value = value_of(ps->r, &ps->at[i].use);
+
+	return value ? value : ps->at[i].nr;
 }
 
 /* With many short processes, what each did tells little; what all of one name did, more. */
@@ -187,6 +217,8 @@ static void table_of_programs(struct report *r, u32 nr_procs)
 		{ "procs" },
 		{ "ops", .drop = 1 },
 		USE_COLUMNS,
+		{ "failed", .drop = 3 },
+		{ "killed", .drop = 3 },
 		{ "program", .left = true },
 	};
 	_cleanup_(freep) u32 *order = NULL;
@@ -205,6 +237,8 @@ static void table_of_programs(struct report *r, u32 nr_procs)
 		table_count(&t, p->nr);
 		table_count(&t, tally_sum(p->use.ops, NR_FILE_OPS).nr + p->use.pipes.nr);
 		put_use(&t, &p->use);
+		table_count(&t, p->nr_failed);
+		table_count(&t, p->nr_killed);
 		table_put(&t, "%s", p->comm == TEXT_NONE ? "?" : report_text(r, &b, p->comm));
 	}
 	free(ps.at);

@@ -83,6 +83,8 @@ rm trace/manifest.json
 size=$(wc -c <trace/vfs_read/0000.parquet)
 truncate -s $((size - 10)) trace/vfs_read/0000.parquet
 same report-crashed.txt "$sonde" report --top 3 trace
+# Nor is there a tree without one: who lived, and how it ended, is in the tables.
+same report-proc.txt "$sonde" report -e proc --top 2 trace
 
 echo "1..$nr"
 exit $failed
