@@ -297,14 +297,24 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	buf_putc(b, '}');
 }
 
-static void put_programs(struct buf *b, const struct probes *p)
+/* A program that is there for one event only, which nobody asked for, is no lack. */
+static bool is_missed(const struct feed *l, enum sn_prog prog)
+{
+	const char *name = probe_progs[prog].name;
+	const struct sn_event *ev = schema_by_name(name, strlen(name));
+
+	return !ev || !probes_is_extra(ev->slot) || l->events >> ev->slot & 1;
+}
+
+static void put_programs(struct buf *b, const struct feed *l, const struct probes *p)
 {
 	key(b, "programs");
 	buf_putc(b, '[');
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		enum probe_state state = probes_outcome(p, i)->state;
 
-		if (state == PROBE_NOT_ASKED || state == PROBE_NOT_NEEDED)
+		if (state == PROBE_NOT_ASKED || state == PROBE_NOT_NEEDED ||
+		    (state != PROBE_ATTACHED && !is_missed(l, i)))
 			continue;
 		if (state != PROBE_ATTACHED && probe_progs[i].role == ROLE_KTHREADS)
 			continue; /* the stream says it */
@@ -422,7 +432,7 @@ void manifest_text(struct buf *b, const struct manifest_facts *f)
 	put_filters(b, &f->opts->filter);
 	put_sampling(b, l);
 	put_streams(b, l, p);
-	put_programs(b, p);
+	put_programs(b, l, p);
 	put_events(b, f);
 	put_cost(b, f);
 	put_problems(b, l, p);

@@ -227,7 +227,7 @@ static void table_of_files(struct report *r, const char *what, u64 (*value)(cons
 		{ "read", .group = "bytes" },
 		{ "written", .group = "bytes" },
 		{ "fs", .left = true, .drop = 3 },
-		{ "", .left = true },
+		{ "name", .left = true },
 		{ "path", .left = true },
 	};
 	_cleanup_(freep) u32 *order = NULL;

@@ -211,14 +211,20 @@ static void line_when(struct report *r)
 	if (s->manifest.is_there)
 		buf_puts(&b, s->manifest.complete ? ", complete" : ", not complete");
 	line(r, "recorded", &b);
+}
+
+/* Below what is told of the whole trace. */
+static void line_window(struct report *r)
+{
+	const struct summary *s = r->s;
+	_cleanup_(buf_done) struct buf b = {};
 
 	if (s->from_ns == 0 && s->to_ns == UINT64_MAX)
 		return;
-	b.len = 0;
 	report_when(r, &b, MIN(MAX(s->from_ns, s->start_ns), s->end_ns));
 	buf_puts(&b, " to ");
 	report_when(r, &b, MIN(s->to_ns, s->end_ns));
-	buf_puts(&b, "; what completed outside is left out below");
+	buf_puts(&b, "; below is what completed then, with the time \"at\" which it began");
 	line(r, "window", &b);
 }
 
@@ -311,4 +317,5 @@ void report_head(struct report *r)
 		buf_puts(&b, m->complete ? "nothing" : "nothing up to here");
 		line(r, "lost", &b);
 	}
+	line_window(r);
 }
