@@ -440,6 +440,23 @@ static int export_trace(struct export *x)
 	return r;
 }
 
+/* -o is a directory: one that is called like a file was meant to be a file. */
+static int check_dir(const struct export_opts *o, struct diag *d)
+{
+	const char *end = o->dir ? strrchr(o->dir, '.') : NULL;
+	struct stat st;
+
+	for (u32 i = 0; end && formats[i]; i++) {
+		if (strcmp(end + 1, formats[i]) || stat(o->dir, &st) == 0)
+			continue;
+		(void)diag_hint(d, 0, "for the rows of one event in one file: -e EVENT >%s",
+				o->dir);
+		return diag_err(d, -EINVAL,
+				"-o is a directory for a file per event, not a file: %s", o->dir);
+	}
+	return 0;
+}
+
 static int cmd_export(const struct export_opts *o)
 {
 	_cleanup_(trace_freep) struct trace *trace = NULL;
@@ -449,7 +466,9 @@ static int cmd_export(const struct export_opts *o)
 
 	if (o->format < 0)
 		return cmd_usage("export", diag_err(&d, -EINVAL, "--to FORMAT is missing"), &d);
-	r = select_streams(&o->streams, true, &x.events, &d);
+	r = check_dir(o, &d);
+	if (!r)
+		r = select_streams(&o->streams, true, &x.events, &d);
 	if (!r)
 		r = select_fields(&o->fields, x.events, &x.fields, &d);
 	if (r < 0)
