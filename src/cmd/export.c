@@ -8,7 +8,7 @@
 #include "cmd/select.h"
 #include "sink/csv.h"
 #include "sink/jsonl.h"
-#include "trace/reader.h"
+#include "trace/wall.h"
 
 /* In the order of the words that --to takes. */
 enum export_format { EXPORT_CSV, EXPORT_JSONL };
@@ -23,7 +23,7 @@ struct export_opts {
 	struct opt_strings streams;
 	struct opt_strings fields;
 	u64 since_ns, until_ns;
-	bool force;
+	bool force, wall;
 };
 
 /* clang-format off */
@@ -45,6 +45,9 @@ static const struct opt export_rows[] = {
 	{ .name = "fields", .metavar = "FIELDS", .type = OPT_STRINGS,
 	  AT(fields), .complete = OPT_COMPLETE_FIELDS,
 	  .help = "only these columns, in this order, separated by commas" },
+	{ .name = "wall", .metavar = "", .type = OPT_FLAG,
+	  AT(wall),
+	  .help = "also a column wall: when it was, by the clock on the wall, in UTC" },
 	{ .name = "since", .metavar = "TIME", .type = OPT_DURATION,
 	  AT(since_ns), .bare_ns = 1000000000,
 	  .help = "only rows from this time after the start of the recording on (1.5s)" },
@@ -68,6 +71,8 @@ struct export
 	const struct export_opts *o;
 	struct trace *trace;
 	struct fields fields;
+	bool has_wall;
+	struct wall wall;
 	u64 events; /* bit per slot */
 	u64 asked;  /* the same, with those that have no rows */
 	u64 from_ns, to_ns;
@@ -88,13 +93,18 @@ static void sink_closep(struct sink **s)
 		(void)(*s)->ops->close(*s, NULL);
 }
 
-static int open_sink(const struct export *x, int fd, bool with_event, struct sink **ret)
+static int open_sink(struct export *x, int fd, bool with_event, struct sink **ret)
 {
 	const char *const *names = (const char *const *)x->fields.names;
+	int r;
 
 	if (x->o->format == EXPORT_CSV)
-		return csv_open(fd, names, ret, x->d);
-	return jsonl_open(fd, names, with_event, ret, x->d);
+		r = csv_open(fd, names, ret, x->d);
+	else
+		r = jsonl_open(fd, names, with_event, ret, x->d);
+	if (!r && x->has_wall)
+		(*ret)->wall = &x->wall;
+	return r;
 }
 
 static int close_sink(struct sink **s, struct diag *d)
@@ -238,7 +248,7 @@ static int export_merged(const struct export *x, struct sink *s)
 	return r;
 }
 
-static int write_file(const struct export *x, const struct sn_event *ev, int fd)
+static int write_file(struct export *x, const struct sn_event *ev, int fd)
 {
 	_cleanup_(sink_closep) struct sink *s = NULL;
 	int r = open_sink(x, fd, false, &s);
@@ -251,7 +261,7 @@ static int write_file(const struct export *x, const struct sn_event *ev, int fd)
 }
 
 /* One file. What could not be written to its end does not stay. */
-static int export_file(const struct export *x, int dir_fd, const struct sn_event *ev)
+static int export_file(struct export *x, int dir_fd, const struct sn_event *ev)
 {
 	_cleanup_(buf_done) struct buf name = {};
 	_cleanup_(closep) int fd = -1;
@@ -278,7 +288,7 @@ static int export_file(const struct export *x, int dir_fd, const struct sn_event
 	return r;
 }
 
-static int export_dir(const struct export *x)
+static int export_dir(struct export *x)
 {
 	_cleanup_(closep) int dir_fd = -1;
 	int r = 0;
@@ -294,7 +304,7 @@ static int export_dir(const struct export *x)
 	return r;
 }
 
-static int export_stdout(const struct export *x)
+static int export_stdout(struct export *x)
 {
 	_cleanup_(sink_closep) struct sink *s = NULL;
 	u32 nr = (u32)__builtin_popcountll(x->events);
@@ -400,6 +410,23 @@ static int start_of(const struct export *x, u64 *ret_ns)
 	return r;
 }
 
+/* The points that the wall clock is told by. */
+static int read_wall(struct export *x)
+{
+	struct manifest m = {};
+	int r = wall_read(&x->wall, x->trace, x->d);
+
+	if (r < 0 || x->wall.nr)
+		return r;
+	r = manifest_parse(trace_manifest(x->trace), &m, x->d);
+	if (!r && m.started_mono.known && m.started_wall.known)
+		r = wall_add(&x->wall, m.started_mono.n, m.started_wall.n);
+	else if (!r)
+		r = diag_err(x->d, -ENODATA, "the trace does not say what the wall clock was");
+	manifest_done(&m);
+	return r;
+}
+
 static int set_times(struct export *x)
 {
 	u64 start_ns = 0, from_ns, to_ns;
@@ -433,11 +460,37 @@ static int export_trace(struct export *x)
 {
 	int r = set_times(x);
 
+	if (!r && x->has_wall)
+		r = read_wall(x);
 	if (!r)
 		r = say_lost(x);
 	if (!r)
 		r = x->o->dir ? export_dir(x) : export_stdout(x);
 	return r;
+}
+
+/* The columns that were asked for; --wall adds its own at the end, if it is not named. */
+static int read_columns(struct export *x)
+{
+	struct fields *f = &x->fields;
+	const char **names;
+	u32 nr = 0;
+	int r = select_fields_or_wall(&x->o->fields, x->events, f, &x->has_wall, x->d);
+
+	if (r < 0 || !x->o->wall || x->has_wall)
+		return r;
+	x->has_wall = true;
+	while (f->names && f->names[nr])
+		nr++;
+	if (!nr)
+		return 0;
+	names = reallocarray(f->names, nr + 2, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	names[nr] = SINK_WALL;
+	names[nr + 1] = NULL;
+	f->names = names;
+	return 0;
 }
 
 /* -o is a directory: one that is called like a file was meant to be a file. */
@@ -470,9 +523,11 @@ static int cmd_export(const struct export_opts *o)
 	if (!r)
 		r = select_streams(&o->streams, true, &x.events, &d);
 	if (!r)
-		r = select_fields(&o->fields, x.events, &x.fields, &d);
-	if (r < 0)
+		r = read_columns(&x);
+	if (r < 0) {
+		fields_done(&x.fields);
 		return cmd_usage("export", r, &d);
+	}
 	r = trace_open(o->trace, &trace, &d);
 	x.trace = trace;
 	x.asked = x.events;
@@ -491,6 +546,7 @@ static int cmd_export(const struct export_opts *o)
 	if (!r)
 		r = export_trace(&x);
 	fields_done(&x.fields);
+	wall_done(&x.wall);
 	if (r < 0)
 		return cmd_fail("export", r, &d);
 	if (trace_damaged_parts(trace))

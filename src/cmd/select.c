@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "schema/select.h"
 #include "schema/values.h"
+#include "sink/sink.h"
 
 u64 select_all(void)
 {
@@ -170,7 +171,8 @@ static u32 cut(char *text, const char **names)
 	return nr;
 }
 
-int select_fields(const struct opt_strings *words, u64 events, struct fields *ret, struct diag *d)
+static int read_fields(const struct opt_strings *words, u64 events, struct fields *ret, bool *wall,
+		       struct diag *d)
 {
 	_cleanup_(buf_done) struct buf text = {};
 	_cleanup_(fields_done) struct fields f = {};
@@ -195,6 +197,10 @@ int select_fields(const struct opt_strings *words, u64 events, struct fields *re
 		return -ENOMEM;
 	nr = cut(f.text, f.names);
 	for (u32 i = 0; i < nr; i++) {
+		if (wall && !strcmp(f.names[i], SINK_WALL)) {
+			*wall = true;
+			continue;
+		}
 		r = check_field(f.names[i], events, d);
 		if (r < 0)
 			return r;
@@ -202,4 +208,20 @@ int select_fields(const struct opt_strings *words, u64 events, struct fields *re
 	*ret = f;
 	f = (struct fields){};
 	return 0;
+}
+
+int select_fields(const struct opt_strings *words, u64 events, struct fields *ret, struct diag *d)
+{
+	return read_fields(words, events, ret, NULL, d);
+}
+
+int select_fields_or_wall(const struct opt_strings *words, u64 events, struct fields *ret,
+			  bool *ret_wall, struct diag *d)
+{
+	bool wall = false;
+	int r = read_fields(words, events, ret, &wall, d);
+
+	if (r >= 0)
+		*ret_wall = wall;
+	return r;
 }

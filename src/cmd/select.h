@@ -44,5 +44,8 @@ void fields_done(struct fields *f);
 
 /* Comma-separated names of columns that at least one of the events has. No words: all. */
 int select_fields(const struct opt_strings *words, u64 events, struct fields *ret, struct diag *d);
+/* The same, and SINK_WALL is a column too: *ret_wall says if it is among them. */
+int select_fields_or_wall(const struct opt_strings *words, u64 events, struct fields *ret,
+			  bool *ret_wall, struct diag *d);
 
 #endif

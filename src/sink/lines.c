@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "trace/wall.h"
+
 /* Output is handed to the system in pieces of about this size: they stay in the cpu's cache. */
 #define FLUSH_BYTES (256u << 10)
 /* Texts are copied in whole steps of this; everything copied from or to has as much to spare. */
@@ -19,6 +21,7 @@ enum cell_type {
 	CELL_PRINTED, /* a number whose kind is written as text */
 	CELL_TABLE,   /* an index; every text of the dictionary was written beforehand */
 	CELL_STRING,  /* an index; too few rows to write the whole dictionary for */
+	CELL_WALL,    /* the wall clock of an instant */
 };
 
 /* A finished value, with all that stands before and behind it. */
@@ -36,7 +39,8 @@ struct memo {
 struct cell {
 	u8 type; /* enum cell_type, of the batch at hand */
 	u8 kind;
-	int column; /* of the event, -1 if it lacks it */
+	int column; /* of the event, -1 if it lacks it; of the wall clock, ts */
+	bool is_wall;
 	const struct column *from;
 	struct buf before;  /* STEP bytes to spare */
 	struct buf null;    /* the whole value */
@@ -84,12 +88,16 @@ DEFINE_FREEP(struct cells, cells_free)
 
 u32 lines_nr_columns(const struct lines *l, const struct sn_event *ev)
 {
-	return l->columns ? l->nr_columns : ev->nr_columns;
+	return l->columns ? l->nr_columns : (u32)ev->nr_columns + (l->sink.wall != NULL);
 }
 
 const char *lines_column(const struct lines *l, const struct sn_event *ev, u32 i)
 {
-	return l->columns ? l->columns[i] : ev->columns[i].name;
+	if (l->columns)
+		return l->columns[i];
+	if (i && l->sink.wall)
+		return i == 1 ? SINK_WALL : ev->columns[i - 1].name;
+	return ev->columns[i].name;
 }
 
 static void put_after(const struct lines *l, struct buf *b)
@@ -100,9 +108,10 @@ static void put_after(const struct lines *l, struct buf *b)
 
 static int prepare_cell(struct lines *l, const struct sn_event *ev, struct cell *c, u32 i)
 {
-	c->column = schema_column(ev, lines_column(l, ev, i));
+	c->is_wall = l->sink.wall && !strcmp(lines_column(l, ev, i), SINK_WALL);
+	c->column = schema_column(ev, c->is_wall ? "ts" : lines_column(l, ev, i));
 	if (c->column >= 0)
-		c->kind = ev->columns[c->column].kind;
+		c->kind = c->is_wall ? SN_K_str : ev->columns[c->column].kind;
 	l->style->before(l, ev, i, &c->before);
 	buf_put(&c->null, c->before.data, c->before.len);
 	buf_puts(&c->null, l->style->null);
@@ -193,6 +202,10 @@ static int aim(const struct lines *l, struct cell *c, const struct batch *b, u32
 	if (c->column < 0)
 		return 0;
 	c->from = &b->columns[c->column];
+	if (c->is_wall) {
+		c->type = l->sink.wall->nr ? CELL_WALL : CELL_NULL;
+		return 0;
+	}
 	if (c->from->rep == SN_STRING)
 		c->bytes_are_memo = false;
 	if (c->from->rep == SN_STRING && nr_rows < c->from->dict.nr) {
@@ -291,6 +304,19 @@ static const struct text *printed(const struct lines *l, struct cell *c, u64 v)
 	return &m->text;
 }
 
+/* Apart, for what it costs is nothing to those who do not ask for it. */
+static __attribute__((noinline)) struct text put_wall(const struct lines *l, struct cell *c, u64 ts)
+{
+	char instant[WALL_LEN];
+	struct text t;
+
+	wall_print(l->sink.wall, ts, instant);
+	c->bytes.len = 0;
+	t = put_text(l, c, instant, sizeof(instant));
+	(void)buf_room(&c->bytes, STEP);
+	return t;
+}
+
 static inline void put_finished(struct buf *out, const char *from, size_t len)
 {
 	char *to = buf_room(out, len + 2 * STEP);
@@ -337,6 +363,10 @@ static bool put_cell(const struct lines *l, struct cell *c, u32 row, struct buf 
 		return true;
 	case CELL_TABLE:
 		t = &c->texts[((const u32 *)c->from->data)[row]];
+		break;
+	case CELL_WALL:
+		once = put_wall(l, c, column_num(c->from, row));
+		t = &once;
 		break;
 	case CELL_PRINTED:
 		t = printed(l, c, column_num(c->from, row));

@@ -9,9 +9,18 @@
 #include "base/diag.h"
 #include "schema/batch.h"
 
+struct wall;
+
 struct sink {
 	const struct sink_ops *ops;
+	/*
+	 * Set before the first row, there is a column SINK_WALL: the wall clock of ts, as text. Among
+	 * chosen columns it stands where its name does, else behind ts.
+	 */
+	struct wall *wall;
 };
+
+#define SINK_WALL "wall"
 
 struct sink_ops {
 	const char *name; /* as --to and --format take it */

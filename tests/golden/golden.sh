@@ -73,6 +73,14 @@ parses
 same block.csv "$sonde" export trace --to csv -e block_io
 same opens.jsonl "$sonde" export trace --to jsonl -e vfs_open,proc
 
+# The wall clock: slewed, set while nobody looked, and as the manifest has it where no clock was read.
+same wall.csv "$sonde" export trace --to csv -e vfs_fsync --fields ts,wall,dur_ns
+same wall.jsonl "$sonde" export trace --to jsonl -e proc,vfs_fsync --fields ts,pid --wall
+same wall-lost.csv "$sonde" export trace --to csv -e lost --wall
+mkdir early
+cp -r trace/manifest.json trace/proc_exit early
+same wall-early.csv "$sonde" export early --to csv --fields wall,ts
+
 # What has just begun: a manifest that knows no end, and no rows.
 mkdir young
 grep -v '"stopped"' trace/manifest.json | sed 's/"complete": true/"complete": false/' >young/manifest.json

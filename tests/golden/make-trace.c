@@ -51,6 +51,7 @@ struct record {
 		struct sn_vfs_fsync vfs_fsync;
 		struct sn_block_io block_io;
 		struct sn_lost lost;
+		struct sn_clock clock;
 		u8 bytes[1024];
 	};
 	size_t size;
@@ -289,6 +290,30 @@ static void hole(struct story *s, u16 of, u32 cause, u64 nr, u64 first, u64 last
 	put(s, &r);
 }
 
+/* The wall clock: slewed in the first two seconds, then set an hour ahead, nobody knows when. */
+static void clocks(struct story *s)
+{
+	static const struct {
+		u64 at, wall;
+	} reads[] = {
+		{ 0, 0 },
+		{ 2000 * MS, 2000 * MS + 200 * US },
+		{ 4000 * MS, 4000 * MS + 3600 * 1000 * MS },
+	};
+	u64 now = s->now;
+
+	for (u32 i = 0; i < ARRAY_SIZE(reads); i++) {
+		struct record r;
+
+		s->now = reads[i].at;
+		r = begin(s, SN_EV_clock, 0);
+		r.clock.wall_ns = 1795183331000000000 + reads[i].wall;
+		r.clock.error_ns = 500;
+		put(s, &r);
+	}
+	s->now = now;
+}
+
 #define ARGS(words) words, sizeof(words)
 
 static void start_programs(struct story *s)
@@ -425,6 +450,7 @@ int main(int argc, char **argv)
 	start_programs(&s);
 	parse(&s);
 	store(&s);
+	clocks(&s);
 	put_manifest(&s, argv[2]);
 	r = trace_writer_finish(s.w, &d);
 	if (r < 0)
