@@ -90,7 +90,7 @@ static void put_packed(struct buf *b, const u32 *v, u32 n, unsigned int width)
 	}
 }
 
-static void put_run(struct buf *b, u32 v, u32 n, unsigned int width)
+void encode_index_run(struct buf *b, u32 v, u32 n, unsigned int width)
 {
 	thrift_put_varint(b, (u64)n << 1);
 	buf_put(b, &v, (width + 7) / 8);
@@ -122,7 +122,7 @@ void encode_indices(struct buf *b, const u32 *v, u32 n, unsigned int width)
 			continue;
 		}
 		put_packed(b, v + packed_from, i - packed_from, width);
-		put_run(b, v[i], run, width);
+		encode_index_run(b, v[i], run, width);
 		i += run;
 		packed_from = i;
 	}
@@ -176,14 +176,27 @@ void encode_level_run(struct buf *b, bool valid, u32 n)
 
 	buf_put(b, &(u32){ 0 }, sizeof(u32));
 	if (n)
-		put_run(b, valid, n, 1);
+		encode_index_run(b, valid, n, 1);
 	put_length(b, at);
 }
 
 enum { BLOCK = 128, MINI = 32 };
 
-/* Differences of n values, the first from prev, padded with the smallest to BLOCK; returns that. */
-static s64 deltas(u64 *to, const u64 *v, u32 n, u64 prev, unsigned int width)
+/* The power of two below a smallest difference, or 0: the same in most blocks. */
+static s64 round_min(s64 min)
+{
+	u64 below = ~(u64)min;
+
+	if (min >= 0)
+		return 0;
+	return (s64)(UINT64_MAX << (below ? 64 - __builtin_clzll(below) : 0));
+}
+
+/*
+ * Differences of n values, the first from prev, less the smallest (or a round number
+ * below it), padded with zeros to BLOCK. Returns what was subtracted.
+ */
+static s64 deltas(u64 *to, const u64 *v, u32 n, u64 prev, unsigned int width, bool whole)
 {
 	s64 min = INT64_MAX;
 
@@ -193,18 +206,20 @@ static s64 deltas(u64 *to, const u64 *v, u32 n, u64 prev, unsigned int width)
 		prev = v[i];
 		min = MIN(min, (s64)to[i]);
 	}
+	if (whole)
+		min = round_min(min);
 	for (u32 i = 0; i < n; i++)
 		to[i] -= (u64)min;
 	memset(to + n, 0, (BLOCK - n) * sizeof(*to));
 	return min;
 }
 
-static void put_block(struct buf *b, const u64 *v, u32 n, u64 prev, unsigned int width)
+static void put_block(struct buf *b, const u64 *v, u32 n, u64 prev, unsigned int width, bool whole)
 {
 	u64 delta[BLOCK], used;
 	u8 *widths, *to;
 
-	thrift_put_zigzag(b, deltas(delta, v, n, prev, width));
+	thrift_put_zigzag(b, deltas(delta, v, n, prev, width, whole));
 	widths = (u8 *)b->data + b->len;
 	to = widths + BLOCK / MINI;
 	memset(widths, 0, BLOCK / MINI);
@@ -215,12 +230,14 @@ static void put_block(struct buf *b, const u64 *v, u32 n, u64 prev, unsigned int
 		if (!used)
 			continue;
 		*widths = (u8)(64 - __builtin_clzll(used));
+		if (whole)
+			*widths = ALIGN_UP(*widths, 8);
 		to = pack(to, delta + from, MINI, *widths);
 	}
 	b->len = (size_t)(to - (u8 *)b->data);
 }
 
-void encode_delta(struct buf *b, const u64 *v, u32 n, unsigned int width)
+void encode_delta(struct buf *b, const u64 *v, u32 n, unsigned int width, bool whole)
 {
 	size_t per_block = 10 + BLOCK / MINI + BLOCK * sizeof(u64);
 	u64 first = n ? v[0] : 0;
@@ -232,7 +249,7 @@ void encode_delta(struct buf *b, const u64 *v, u32 n, unsigned int width)
 	if (!buf_room(b, (n / BLOCK + 1) * per_block + 16))
 		return;
 	for (u32 i = 1; i < n; i += BLOCK)
-		put_block(b, v + i, MIN(n - i, (u32)BLOCK), v[i - 1], width);
+		put_block(b, v + i, MIN(n - i, (u32)BLOCK), v[i - 1], width, whole);
 }
 
 void encode_plain(struct buf *b, const u64 *v, u32 n, unsigned int width)
@@ -280,6 +297,8 @@ void encode_dict_done(struct encode_dict *d)
 {
 	free(d->values);
 	free(d->table);
+	free(d->order);
+	free(d->sorted);
 	*d = (struct encode_dict){};
 }
 
@@ -345,8 +364,7 @@ static int dict_add(struct encode_dict *d, const u64 *v, u32 n, u32 limit, u32 *
 	return 1;
 }
 
-int encode_dict_build(struct encode_dict *d, const u64 *v, u32 n, u32 limit, u32 *index,
-		      u32 *ret_used)
+int encode_dict_build(struct encode_dict *d, const u64 *v, u32 n, u32 limit, u32 *index)
 {
 	u32 sample = MIN(n, DICT_SAMPLE);
 	int r;
@@ -355,14 +373,69 @@ int encode_dict_build(struct encode_dict *d, const u64 *v, u32 n, u32 limit, u32
 	r = resize(d, 2 * DICT_SAMPLE);
 	if (r < 0)
 		return r;
-	if (ret_used)
-		*ret_used = sample;
 	r = dict_add(d, v, sample, limit, index);
 	if (r != 1 || n == sample)
 		return r;
-	if (limit < n && d->nr > sample / 2)
+	if (limit < n && d->nr > sample * 3 / 4)
 		return 0;
-	if (ret_used)
-		*ret_used = n;
 	return dict_add(d, v + sample, n - sample, limit, index + sample);
+}
+
+static int make_order(struct encode_dict *d)
+{
+	if (d->nr <= d->cap_order)
+		return 0;
+	free(d->order);
+	free(d->sorted);
+	d->order = malloc(2 * d->cap * sizeof(*d->order));
+	d->sorted = malloc(d->cap * sizeof(*d->sorted));
+	d->cap_order = d->order && d->sorted ? d->cap : 0;
+	return d->cap_order ? 0 : -ENOMEM;
+}
+
+/* One pass of a radix sort: from in the order of this byte, those that have the same as they were. */
+static void sort_by_byte(const u64 *values, const u32 *from, u32 *to, u32 n, unsigned int shift)
+{
+	u32 place[256] = {}, at = 0, nr;
+
+	for (u32 i = 0; i < n; i++)
+		place[values[i] >> shift & 0xff]++;
+	for (u32 i = 0; i < ARRAY_SIZE(place); i++) {
+		nr = place[i];
+		place[i] = at;
+		at += nr;
+	}
+	for (u32 i = 0; i < n; i++)
+		to[place[values[from[i]] >> shift & 0xff]++] = from[i];
+}
+
+int encode_dict_sort(struct encode_dict *d, u32 *index, u32 n)
+{
+	u32 *from, *to, *swap;
+	u64 differ = 0;
+
+	if (make_order(d) < 0)
+		return -ENOMEM;
+	from = d->order;
+	to = d->order + d->cap_order;
+	for (u32 i = 0; i < d->nr; i++) {
+		from[i] = i;
+		differ |= d->values[i] ^ d->values[0];
+	}
+	for (unsigned int shift = 0; shift < 64; shift += 8) {
+		if (!(differ >> shift & 0xff))
+			continue;
+		sort_by_byte(d->values, from, to, d->nr, shift);
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	for (u32 i = 0; i < d->nr; i++) {
+		d->sorted[i] = d->values[from[i]];
+		to[from[i]] = i;
+	}
+	memcpy(d->values, d->sorted, d->nr * sizeof(*d->values));
+	for (u32 i = 0; i < n; i++)
+		index[i] = to[index[i]];
+	return 0;
 }

@@ -19,7 +19,8 @@ struct parquet_decoder {
 	struct bytes chunk, page;
 	u64 *dict; /* of a column of numbers */
 	u32 nr_dict, cap_dict;
-	struct buf text; /* one string, as it was before it was stored */
+	struct buf text;     /* one string, as it was before it was stored */
+	struct buf prefixed; /* one as it is stored, which the next may begin like */
 	u64 *numbers;
 	u32 *index;
 	u32 cap; /* of both, in rows */
@@ -66,6 +67,7 @@ void parquet_decoder_free(struct parquet_decoder *d)
 	free(d->page.p);
 	free(d->dict);
 	buf_done(&d->text);
+	buf_done(&d->prefixed);
 	free(d->numbers);
 	free(d->index);
 	free(d);
@@ -321,6 +323,35 @@ static int get_indices(struct parquet_decoder *d, const struct cursor *at, struc
 	return decode_indices(in, index, n, width, d->nr_dict);
 }
 
+/* Strings that stand in a data page: the first page of a column empties what was there. */
+static int begin_strings(struct cursor *at)
+{
+	/* The strings of a dictionary page have no table to find equal ones by. */
+	if (at->has_dict)
+		return -EOPNOTSUPP;
+	if (!at->has_plain)
+		strings_clear(&at->c->dict);
+	at->has_plain = true;
+	return 0;
+}
+
+/* The index of a string of a data page. */
+static int add_string(struct parquet_decoder *d, struct cursor *at, const char *text, size_t len)
+{
+	if (text_is_escaped(text, len)) {
+		d->text.len = 0;
+		text_load(&d->text, text, len);
+		text = d->text.data;
+		len = d->text.len;
+	}
+	if (d->text.failed)
+		return -ENOMEM;
+	/* As for a page: few bytes can tell of many. */
+	if (at->c->dict.bytes.len + len > PARQUET_MAX_PAGE)
+		return -EBADMSG;
+	return strings_add(&at->c->dict, text, len);
+}
+
 static int get_plain_strings(struct parquet_decoder *d, struct cursor *at, struct decode_input *in,
 			     u32 *index, u32 n)
 {
@@ -328,28 +359,55 @@ static int get_plain_strings(struct parquet_decoder *d, struct cursor *at, struc
 	u32 len;
 	int r;
 
-	/* The strings of a dictionary page have no table to find equal ones by. */
-	if (at->has_dict)
-		return -EOPNOTSUPP;
-	if (!at->has_plain)
-		strings_clear(&at->c->dict);
-	at->has_plain = true;
-	for (u32 i = 0; i < n; i++) {
+	r = begin_strings(at);
+	for (u32 i = 0; i < n && r >= 0; i++) {
 		r = get_string(in, &text, &len);
-		if (r < 0)
-			return r;
-		if (text_is_escaped(text, len)) {
-			d->text.len = 0;
-			text_load(&d->text, text, len);
-			text = d->text.data;
-			len = (u32)d->text.len;
-		}
-		r = d->text.failed ? -ENOMEM : strings_add(&at->c->dict, text, len);
-		if (r < 0)
-			return r;
+		if (r == 0)
+			r = add_string(d, at, text, len);
 		index[i] = (u32)r;
 	}
-	return 0;
+	return MIN(r, 0);
+}
+
+/* The string that begins as the one before and goes on with what stands at in->p, to d->text. */
+static int get_prefixed(struct parquet_decoder *d, struct decode_input *in, u32 prefix, u64 suffix)
+{
+	if (prefix > d->prefixed.len || suffix > (u64)(in->end - in->p))
+		return -EBADMSG;
+	d->prefixed.len = prefix;
+	buf_put(&d->prefixed, in->p, suffix);
+	in->p += suffix;
+	return d->prefixed.failed ? -ENOMEM : 0;
+}
+
+/* Strings that are told by what they have in common with the one before. */
+static int get_prefixed_strings(struct parquet_decoder *d, struct cursor *at,
+				struct decode_input *in, u32 *index, u32 n)
+{
+	int r;
+
+	r = begin_strings(at);
+	if (r == 0)
+		r = decode_delta(in, d->numbers, n);
+	if (r < 0)
+		return r;
+	/* Until its string is known, a row's index is the length of its prefix. */
+	for (u32 i = 0; i < n; i++)
+		index[i] = (u32)MIN(d->numbers[i], UINT32_MAX);
+	r = decode_delta(in, d->numbers, n);
+	d->prefixed.len = 0;
+	(void)buf_room(&d->prefixed, 1); /* the first may be empty */
+	for (u32 i = 0; i < n && r >= 0; i++) {
+		if (i && index[i] == d->prefixed.len && !d->numbers[i]) {
+			index[i] = index[i - 1];
+			continue;
+		}
+		r = get_prefixed(d, in, index[i], d->numbers[i]);
+		if (r == 0)
+			r = add_string(d, at, d->prefixed.data, d->prefixed.len);
+		index[i] = (u32)r;
+	}
+	return MIN(r, 0);
 }
 
 /* from[pick(i)] to rows, where nulls leave a gap. */
@@ -486,6 +544,8 @@ static int take_text_page(struct parquet_decoder *d, struct cursor *at, struct d
 
 	if (page->encoding == PARQUET_PLAIN)
 		r = get_plain_strings(d, at, in, index, nr_values);
+	else if (page->encoding == PARQUET_DELTA_STRINGS)
+		r = get_prefixed_strings(d, at, in, index, nr_values);
 	else if (page->encoding == PARQUET_RLE_DICTIONARY ||
 		 page->encoding == PARQUET_PLAIN_DICTIONARY)
 		r = get_indices(d, at, in, index, nr_values);

@@ -8,15 +8,41 @@
 #include "trace/text.h"
 #include "trace/thrift.h"
 
-/* Groups for which a column stays at what it fell back to. */
-#define PAUSE 15
-/* In groups smaller than this trying again costs next to nothing. */
-#define MIN_PAUSE_ROWS 8192u
 /* Below this many bytes compressing costs more than it saves. */
 #define MIN_COMPRESS 96u
+/*
+ * Once all ways were tried the best is believed for so long for each value that they were
+ * tried on, up to eight times as long if it was found again and again. Trying takes about
+ * 0.5 us a value and column, so that it is done for every group that time flushed, and
+ * takes little of the time where they are full.
+ */
+#define BELIEVED_NS 50000ull
+#define MAX_BELIEVED_NS (8 * BELIEVED_NS)
+/* A dictionary that is surely best: its indices take a byte each, and it is used often. */
+#define MAX_SMALL_DICT 256u
+#define MIN_USES 16u
+
+/* The forms of a column, in the order in which they are tried. */
+enum form {
+	FORM_DICT,
+	FORM_DELTA,
+	FORM_WHOLE_DELTA, /* in whole bytes, for the compressor */
+	FORM_PLAIN,
+	FORM_PREFIX, /* strings: what is new since the one before */
+};
+
+/* HARD takes some 1.5 times as long as FAST, and finds short matches. */
+enum press {
+	PRESS_NONE,
+	PRESS_FAST,
+	PRESS_HARD,
+};
+#define HARD_LEVEL 3
+#define HARD_MIN_MATCH 4
 
 struct parquet_encoder {
 	ZSTD_CCtx *zstd;
+	int level;
 	struct parquet_crc crc;
 	struct encode_dict dict;
 	struct strings texts; /* printed values of a dictionary */
@@ -29,9 +55,14 @@ struct parquet_encoder {
 	struct buf dict_page, page; /* as they are before compression */
 	struct buf packed;
 	/* Of the column at hand: */
-	const u64 *numbers; /* its values, dense; of a constant column, the first alone */
-	u32 nr_values;      /* that are not null */
-	u32 nr_dict;        /* entries of dict_page; 0 is none */
+	const struct column *values;
+	const u8 *valid; /* NULL: none is null */
+	u32 nr_rows;
+	u32 nr_values;      /* that are not null: */
+	const u64 *numbers; /* dense; of a constant column, the first alone; of strings, NULL */
+	const u32 *places;  /* of each in the dictionary, that of strings or dict; NULL: too many */
+	bool is_constant;
+	u32 nr_dict; /* entries of the dictionary page; 0 is none */
 };
 
 struct parquet_encoder *parquet_encoder_new(int zstd_level)
@@ -40,9 +71,9 @@ struct parquet_encoder *parquet_encoder_new(int zstd_level)
 
 	if (!e)
 		return NULL;
+	e->level = zstd_level;
 	e->zstd = ZSTD_createCCtx();
-	if (!e->zstd ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_compressionLevel, zstd_level))) {
+	if (!e->zstd) {
 		parquet_encoder_free(e);
 		return NULL;
 	}
@@ -126,10 +157,14 @@ static bool all_equal(const void *p, u32 n, u32 width)
 	return !memcmp(p, (const u8 *)p + width, (size_t)(n - 1) * width);
 }
 
-static void set_range(struct encoder_chunk *chunk, bool is_signed, const u64 *v, u32 n)
+/* Says in the footer what the numbers range over. */
+static void set_range(const struct parquet_encoder *e, const struct encoder_column *column,
+		      struct encoder_chunk *chunk)
 {
+	const u64 *v = e->nr_dict ? e->dict.values : e->numbers;
+	u32 n = e->nr_dict ? e->dict.nr : e->nr_values;
 	/* Flipping the top bit makes the order of signed numbers that of unsigned ones. */
-	u64 flip = is_signed ? 1ull << 63 : 0;
+	u64 flip = column->type.is_signed ? 1ull << 63 : 0;
 	u64 min = v[0] ^ flip, max = min;
 
 	for (u32 i = 1; i < n; i++) {
@@ -160,16 +195,18 @@ static void put_string(struct buf *b, const char *s, size_t len)
 	memcpy(b->data + from, &n, sizeof(n));
 }
 
-static void put_indices(struct parquet_encoder *e, const u32 *index, struct encoder_chunk *chunk)
+static void put_indices(struct parquet_encoder *e)
 {
 	unsigned int width = encode_width(e->nr_dict);
 
 	/* Whole bytes: more of them before compression, and clearly fewer after. */
 	if (width > 2 && width <= 16)
 		width = width <= 8 ? 8 : 16;
-	chunk->encoding = PARQUET_RLE_DICTIONARY;
 	buf_putc(&e->page, (char)width);
-	encode_indices(&e->page, index, e->nr_values, width);
+	if (e->nr_dict == 1)
+		encode_index_run(&e->page, 0, e->nr_values, width);
+	else
+		encode_indices(&e->page, e->places, e->nr_values, width);
 }
 
 /* Prints each distinct number once; numbers that read the same become one text. */
@@ -205,134 +242,149 @@ static int print_dict(struct parquet_encoder *e, enum sn_kind kind)
 	return 0;
 }
 
-/* A column of numbers that is written as text: every value through the dictionary. */
-static int put_texts(struct parquet_encoder *e, const struct encoder_column *column, bool constant,
-		     struct encoder_chunk *chunk)
+/*
+ * The distinct numbers and each one's place among them (of one, nobody asks for its places).
+ * 1, 0 if there are too many, -ENOMEM.
+ */
+static int build_dict(struct parquet_encoder *e, u32 limit)
 {
-	u32 n = constant ? 1 : e->nr_values;
+	u32 n = e->is_constant ? 1 : e->nr_values;
 	int r;
 
-	r = encode_dict_build(&e->dict, e->numbers, n, UINT32_MAX, e->index, NULL);
-	if (r > 0)
-		r = print_dict(e, column->desc->kind);
+	r = encode_dict_build(&e->dict, e->numbers, n, limit, e->index);
+	e->places = r > 0 ? e->index : NULL;
+	return r;
+}
+
+/* Numbers that are written as text: those that read the same share an entry. */
+static int put_text_dict(struct parquet_encoder *e, const struct encoder_column *column)
+{
+	int r;
+
+	r = print_dict(e, column->desc->kind);
 	if (r < 0)
 		return r;
 	e->nr_dict = e->texts.nr;
-	if (constant)
-		memset(e->index, 0, e->nr_values * sizeof(*e->index));
-	else if (e->texts.nr < e->dict.nr)
-		for (u32 i = 0; i < n; i++)
+	if (e->texts.nr < e->dict.nr)
+		for (u32 i = 0; i < e->nr_values; i++)
 			e->index[i] = e->text_of[e->index[i]];
-	put_indices(e, e->index, chunk);
+	put_indices(e);
 	return 0;
 }
 
-static int put_numbers(struct parquet_encoder *e, struct encoder_column *column, bool constant,
-		       struct encoder_chunk *chunk)
+static int put_dict(struct parquet_encoder *e, const struct encoder_column *column,
+		    unsigned int width)
 {
-	unsigned int width = column->type.type == PARQUET_INT64 ? 8 : 4;
-	u32 n = e->nr_values, used = 0;
-	int r = 0;
-
-	if (constant) {
-		r = encode_dict_build(&e->dict, e->numbers, 1, 1, e->index, NULL);
-		memset(e->index, 0, n * sizeof(*e->index));
-	} else if (column->skip_dict) {
-		column->skip_dict--;
-	} else if (column->desc->kind != SN_K_time) {
-		r = encode_dict_build(&e->dict, e->numbers, n, MAX(n / 4, 16u), e->index, &used);
-		if (!r && used > n / 2 && n >= MIN_PAUSE_ROWS)
-			column->skip_dict = PAUSE;
-	}
-	if (r < 0)
-		return r;
-	if (r) {
-		e->nr_dict = e->dict.nr;
-		encode_plain(&e->dict_page, e->dict.values, e->dict.nr, width);
-		set_range(chunk, column->type.is_signed, e->dict.values, e->dict.nr);
-		put_indices(e, e->index, chunk);
-		return 0;
-	}
-	set_range(chunk, column->type.is_signed, e->numbers, n);
-	chunk->encoding = PARQUET_DELTA;
-	encode_delta(&e->page, e->numbers, n, width);
-	return 0;
-}
-
-/* Columns of numbers: those of them that are not null, dense and wide, then by type. */
-static int put_number_column(struct parquet_encoder *e, struct encoder_column *column,
-			     const struct column *c, const u8 *valid, u32 nr_rows,
-			     struct encoder_chunk *chunk)
-{
-	bool constant = false;
-
-	e->numbers = e->numbers_room;
-	if (!valid && all_equal(c->data, nr_rows, c->width)) {
-		(void)widen(c, NULL, 1, e->numbers_room);
-		constant = true;
-	} else if (!valid && c->width == sizeof(u64)) {
-		e->numbers = c->data;
-	} else {
-		(void)widen(c, valid, nr_rows, e->numbers_room);
-		constant = all_equal(e->numbers, e->nr_values, sizeof(*e->numbers));
-	}
-	switch (column->type.type) {
-	case PARQUET_BOOLEAN:
-		chunk->encoding = PARQUET_PLAIN;
-		if (constant)
-			encode_bool_run(&e->page, e->numbers[0], e->nr_values);
-		else
-			encode_bools(&e->page, e->numbers, e->nr_values);
-		return 0;
-	case PARQUET_BYTE_ARRAY:
-		return put_texts(e, column, constant, chunk);
-	default:
-		return put_numbers(e, column, constant, chunk);
-	}
-}
-
-/* Is it shorter to write each value where it stands? */
-static bool plain_is_shorter(const struct strings *dict, const u32 *index, u32 n)
-{
-	size_t with_dict, plain = 0, len;
-
-	if (dict->nr < n / 2)
-		return false;
-	with_dict = dict->bytes.len + 4 * (size_t)dict->nr + (size_t)n * encode_width(dict->nr) / 8;
-	for (u32 i = 0; i < n && plain <= with_dict; i++) {
-		(void)strings_get(dict, index[i], &len);
-		plain += 4 + len;
-	}
-	return plain <= with_dict;
-}
-
-static void put_string_column(struct parquet_encoder *e, const struct column *c, const u8 *valid,
-			      u32 nr_rows, struct encoder_chunk *chunk)
-{
-	const u32 *index = c->data;
+	const struct strings *texts = &e->values->dict;
 	const char *s;
 	size_t len;
-	u32 nr = 0;
 
-	if (valid) {
-		for (u32 i = 0; i < nr_rows; nr += valid[i++])
-			e->index[nr] = index[i];
-		index = e->index;
-	}
-	if (plain_is_shorter(&c->dict, index, e->nr_values)) {
-		chunk->encoding = PARQUET_PLAIN;
-		for (u32 i = 0; i < e->nr_values; i++) {
-			s = strings_get(&c->dict, index[i], &len);
-			put_string(&e->page, s, len);
+	if (e->numbers && column->type.type == PARQUET_BYTE_ARRAY)
+		return put_text_dict(e, column);
+	if (e->numbers) {
+		e->nr_dict = e->dict.nr;
+		encode_plain(&e->dict_page, e->dict.values, e->nr_dict, width);
+	} else {
+		e->nr_dict = texts->nr;
+		for (u32 i = 0; i < e->nr_dict; i++) {
+			s = strings_get(texts, i, &len);
+			put_string(&e->dict_page, s, len);
 		}
-		return;
 	}
-	e->nr_dict = c->dict.nr;
-	for (u32 i = 0; i < c->dict.nr; i++) {
-		s = strings_get(&c->dict, i, &len);
-		put_string(&e->dict_page, s, len);
+	put_indices(e);
+	return 0;
+}
+
+static void put_plain(struct parquet_encoder *e, const struct encoder_column *column,
+		      unsigned int width)
+{
+	if (column->type.type != PARQUET_BOOLEAN)
+		encode_plain(&e->page, e->numbers, e->nr_values, width);
+	else if (e->is_constant)
+		encode_bool_run(&e->page, e->numbers[0], e->nr_values);
+	else
+		encode_bools(&e->page, e->numbers, e->nr_values);
+}
+
+static size_t same_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t n = MIN(a_len, b_len), i = 0;
+
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/* Of each string how much it has in common with the one before, how much follows, and that. */
+static void put_prefixes(struct parquet_encoder *e)
+{
+	const struct strings *texts = &e->values->dict;
+	u64 *lengths = e->numbers_room;
+	const char *s, *prev = NULL;
+	size_t len, prev_len = 0;
+	u32 n = e->nr_values;
+
+	for (u32 i = 0; i < n; i++) {
+		s = strings_get(texts, e->places[i], &len);
+		lengths[i] = i && e->places[i] == e->places[i - 1]
+				     ? len
+				     : same_bytes(prev, prev_len, s, len);
+		prev = s;
+		prev_len = len;
 	}
-	put_indices(e, index, chunk);
+	encode_delta(&e->page, lengths, n, sizeof(u32), true);
+	for (u32 i = 0; i < n; i++) {
+		(void)strings_get(texts, e->places[i], &len);
+		lengths[i] = len - lengths[i];
+	}
+	encode_delta(&e->page, lengths, n, sizeof(u32), true);
+	for (u32 i = 0; i < n; i++) {
+		s = strings_get(texts, e->places[i], &len);
+		buf_put(&e->page, s + len - lengths[i], lengths[i]);
+	}
+}
+
+static void put_levels(struct parquet_encoder *e)
+{
+	if (e->valid && e->nr_values)
+		encode_levels(&e->page, e->valid, e->nr_rows);
+	else
+		encode_level_run(&e->page, e->nr_values > 0, e->nr_rows);
+}
+
+/* The column's pages in this form, before compression. */
+static int encode(struct parquet_encoder *e, const struct encoder_column *column, enum form form)
+{
+	unsigned int width = column->type.type == PARQUET_INT64 ? 8 : 4;
+	int r = 0;
+
+	e->dict_page.len = 0;
+	e->page.len = 0;
+	e->nr_dict = 0;
+	if (column->desc->nullable)
+		put_levels(e);
+	switch (form) {
+	case FORM_DICT:
+		r = put_dict(e, column, width);
+		break;
+	case FORM_DELTA:
+	case FORM_WHOLE_DELTA:
+		encode_delta(&e->page, e->numbers, e->nr_values, width, form == FORM_WHOLE_DELTA);
+		break;
+	case FORM_PLAIN:
+		if (e->nr_values)
+			put_plain(e, column, width);
+		break;
+	case FORM_PREFIX:
+		put_prefixes(e);
+		break;
+	}
+	if (r == 0 && (e->page.failed || e->dict_page.failed)) {
+		buf_done(&e->page);
+		buf_done(&e->dict_page);
+		r = -ENOMEM;
+	}
+	return r;
 }
 
 static u32 count_valid(const u8 *valid, u32 n)
@@ -394,35 +446,50 @@ static int compress(struct parquet_encoder *e, const struct buf *from, size_t *r
 	return 0;
 }
 
-/* Both pages, compressed if that is worth it. */
-static int put_pages(struct parquet_encoder *e, struct encoder_column *column, u32 nr_rows,
-		     struct buf *out, struct encoder_chunk *chunk)
+/*
+ * Compresses the pages, one behind the other. *ret_dict is the first one's size.
+ * Nothing is in packed where that is not worth it.
+ */
+static int press_pages(struct parquet_encoder *e, enum press press, size_t *ret_dict)
+{
+	bool is_hard = press == PRESS_HARD;
+	size_t size, raw = e->dict_page.len + e->page.len;
+	int r = 0;
+
+	e->packed.len = 0;
+	*ret_dict = 0;
+	if (press == PRESS_NONE || raw < MIN_COMPRESS)
+		return 0;
+	(void)ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_compressionLevel,
+				     is_hard ? MAX(e->level, HARD_LEVEL) : e->level);
+	(void)ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_minMatch, is_hard ? HARD_MIN_MATCH : 0);
+	if (e->nr_dict)
+		r = compress(e, &e->dict_page, ret_dict);
+	if (r == 0)
+		r = compress(e, &e->page, &size);
+	if (r == 0 && e->packed.len >= raw)
+		e->packed.len = 0;
+	return r;
+}
+
+/* Both pages, compressed if that makes them smaller. */
+static int put_pages(struct parquet_encoder *e, enum press press, struct buf *out,
+		     struct encoder_chunk *chunk)
 {
 	size_t raw = e->dict_page.len + e->page.len, from = out->len, header;
 	const char *dict = e->dict_page.data, *page = e->page.data;
-	size_t dict_size = e->dict_page.len, page_size = e->page.len;
+	size_t dict_size = e->dict_page.len, page_size = e->page.len, size;
 	int r;
 
-	chunk->codec = PARQUET_UNCOMPRESSED;
-	if (raw >= MIN_COMPRESS && column->skip_zstd) {
-		column->skip_zstd--;
-	} else if (raw >= MIN_COMPRESS) {
-		e->packed.len = 0;
-		dict_size = 0;
-		r = e->nr_dict ? compress(e, &e->dict_page, &dict_size) : 0;
-		if (r == 0)
-			r = compress(e, &e->page, &page_size);
-		if (r < 0)
-			return r;
-		if (e->packed.len < raw - raw / 8) {
-			chunk->codec = PARQUET_ZSTD;
-			dict = e->packed.data;
-			page = e->packed.data + dict_size;
-		} else {
-			column->skip_zstd = nr_rows >= MIN_PAUSE_ROWS ? PAUSE : 0;
-			dict_size = e->dict_page.len;
-			page_size = e->page.len;
-		}
+	r = press_pages(e, press, &size);
+	if (r < 0)
+		return r;
+	chunk->codec = e->packed.len ? PARQUET_ZSTD : PARQUET_UNCOMPRESSED;
+	if (e->packed.len) {
+		dict = e->packed.data;
+		dict_size = size;
+		page = e->packed.data + size;
+		page_size = e->packed.len - size;
 	}
 	if (e->nr_dict) {
 		header = put_page(e, true, e->nr_dict, PARQUET_PLAIN, e->dict_page.len, dict,
@@ -430,49 +497,176 @@ static int put_pages(struct parquet_encoder *e, struct encoder_column *column, u
 		chunk->dict_stored = (u32)(out->len - from);
 		raw += header;
 	}
-	raw += put_page(e, false, nr_rows, chunk->encoding, e->page.len, page, page_size, out);
+	raw += put_page(e, false, e->nr_rows, chunk->encoding, e->page.len, page, page_size, out);
 	chunk->raw = (u32)raw;
 	chunk->stored = (u32)(out->len - from);
 	return 0;
 }
 
+/* Tries these forms, and to compress each: what takes more time has to save something. */
+static int choose(struct parquet_encoder *e, struct encoder_column *column, const enum form *forms,
+		  u32 nr_forms, u64 ts)
+{
+	struct encoder_way way = {};
+	size_t best = SIZE_MAX, size, dict_size;
+	u64 believed;
+	bool is_same;
+	int r = 0;
+
+	for (u32 i = 0; i < nr_forms && r == 0; i++) {
+		if (forms[i] == FORM_DICT && !e->places)
+			continue;
+		r = encode(e, column, forms[i]);
+		for (enum press press = PRESS_NONE; press <= PRESS_HARD && r == 0; press++) {
+			r = press_pages(e, press, &dict_size);
+			size = e->packed.len ?: e->dict_page.len + e->page.len;
+			if (r == 0 && size < best - best / 32) {
+				best = size;
+				way = (struct encoder_way){ forms[i], press };
+			}
+		}
+	}
+	if (r < 0)
+		return r;
+	is_same = way.form == column->way.form && way.press == column->way.press;
+	believed = is_same ? 2 * column->believed_ns : 0;
+	believed = MIN(believed, e->nr_values * MAX_BELIEVED_NS);
+	column->believed_ns = MAX(believed, e->nr_values * BELIEVED_NS);
+	column->tried_ns = ts;
+	column->way = way;
+	return 0;
+}
+
+/* Strings that a file holds otherwise than memory go through the dictionary, once each. */
+static bool all_storable(const struct strings *texts)
+{
+	const char *s;
+	size_t len;
+
+	for (u32 i = 0; i < texts->nr; i++) {
+		s = strings_get(texts, i, &len);
+		if (!text_is_storable(s, len))
+			return false;
+	}
+	return true;
+}
+
+/* The values that are not null: numbers dense and wide, strings by their places. */
+static void take_values(struct parquet_encoder *e, const struct column *c)
+{
+	const u32 *index = c->data;
+	u32 nr = 0;
+
+	e->numbers = NULL;
+	e->places = NULL;
+	e->is_constant = false;
+	if (!e->nr_values)
+		return;
+	if (c->rep == SN_STRING) {
+		e->places = index;
+		if (!e->valid)
+			return;
+		for (u32 i = 0; i < e->nr_rows; nr += e->valid[i++])
+			e->index[nr] = index[i];
+		e->places = e->index;
+		return;
+	}
+	e->numbers = e->numbers_room;
+	if (!e->valid && all_equal(c->data, e->nr_rows, c->width)) {
+		(void)widen(c, NULL, 1, e->numbers_room);
+		e->is_constant = true;
+	} else if (!e->valid && c->width == sizeof(u64)) {
+		e->numbers = c->data;
+	} else {
+		(void)widen(c, e->valid, e->nr_rows, e->numbers_room);
+		e->is_constant = all_equal(e->numbers, e->nr_values, sizeof(*e->numbers));
+	}
+}
+
+static bool dict_is_small(u32 nr, u32 nr_values)
+{
+	return nr <= MAX_SMALL_DICT && nr <= nr_values / MIN_USES;
+}
+
+/*
+ * The way to write the values: tried out, unless it was lately. A dictionary without a
+ * trial where that is surely best, and for texts that a file holds otherwise than memory.
+ */
+static int find_way(struct parquet_encoder *e, struct encoder_column *column, u64 ts,
+		    struct encoder_way *ret)
+{
+	static const enum form of_strings[] = { FORM_DICT, FORM_PREFIX };
+	/* The last only of 4 bytes: of 8, most of the time would be spent on zeros. */
+	static const enum form of_numbers[] = { FORM_DICT, FORM_DELTA, FORM_WHOLE_DELTA,
+						FORM_PLAIN };
+	static const enum form of_times[] = { FORM_DELTA };
+	const struct strings *texts = &e->values->dict;
+	const enum form *forms = of_numbers;
+	u32 nr_forms = ARRAY_SIZE(of_numbers) - (column->type.type == PARQUET_INT64);
+	u32 n = e->nr_values;
+	bool is_known = column->tried_ns && ts - column->tried_ns < column->believed_ns;
+	int r = 0;
+
+	*ret = (struct encoder_way){ FORM_DICT, PRESS_FAST };
+	if (!n || column->type.type == PARQUET_BOOLEAN) {
+		ret->form = FORM_PLAIN;
+		return 0;
+	}
+	if (!e->numbers) {
+		if (dict_is_small(texts->nr, n) || !all_storable(texts))
+			return 0;
+		forms = of_strings;
+		nr_forms = ARRAY_SIZE(of_strings);
+	} else if (e->is_constant || column->type.type == PARQUET_BYTE_ARRAY) {
+		r = build_dict(e, UINT32_MAX);
+		return MIN(r, 0);
+	} else if (column->desc->kind == SN_K_time) {
+		forms = of_times;
+		nr_forms = ARRAY_SIZE(of_times);
+	} else if (!is_known || column->way.form == FORM_DICT) {
+		r = build_dict(e, MAX(n / 2, 16u));
+		if (r < 0 || (r > 0 && dict_is_small(e->dict.nr, n)))
+			return MIN(r, 0);
+		is_known &= r > 0;
+		if (r > 0)
+			r = encode_dict_sort(&e->dict, e->index, n);
+	}
+	if (r == 0 && !is_known)
+		r = choose(e, column, forms, nr_forms, ts);
+	*ret = column->way;
+	return MIN(r, 0);
+}
+
 int parquet_encoder_column(struct parquet_encoder *e, struct encoder_column *column,
-			   const struct column *values, u32 nr_rows, struct buf *out,
+			   const struct column *values, u32 nr_rows, u64 ts, struct buf *out,
 			   struct encoder_chunk *chunk)
 {
-	const u8 *valid = values->valid;
+	static const u8 encodings[] = {
+		[FORM_DICT] = PARQUET_RLE_DICTIONARY,  [FORM_DELTA] = PARQUET_DELTA,
+		[FORM_WHOLE_DELTA] = PARQUET_DELTA,    [FORM_PLAIN] = PARQUET_PLAIN,
+		[FORM_PREFIX] = PARQUET_DELTA_STRINGS,
+	};
+	struct encoder_way way;
 	int r;
 
 	r = make_room(e, nr_rows);
 	if (r < 0)
 		return r;
-	e->dict_page.len = 0;
-	e->page.len = 0;
-	e->nr_dict = 0;
-	e->nr_values = valid ? count_valid(valid, nr_rows) : nr_rows;
-	*chunk = (struct encoder_chunk){ .at = chunk->at,
-					 .nr_nulls = nr_rows - e->nr_values,
-					 .encoding = PARQUET_PLAIN };
-	if (column->desc->nullable) {
-		if (e->nr_values && chunk->nr_nulls)
-			encode_levels(&e->page, valid, nr_rows);
-		else
-			encode_level_run(&e->page, e->nr_values > 0, nr_rows);
-	}
-	if (!chunk->nr_nulls)
-		valid = NULL;
-	if (!e->nr_values)
-		r = 0;
-	else if (values->rep == SN_STRING)
-		put_string_column(e, values, valid, nr_rows, chunk);
-	else
-		r = put_number_column(e, column, values, valid, nr_rows, chunk);
+	e->values = values;
+	e->nr_rows = nr_rows;
+	e->nr_values = values->valid ? count_valid(values->valid, nr_rows) : nr_rows;
+	e->valid = e->nr_values < nr_rows ? values->valid : NULL;
+	take_values(e, values);
+	r = find_way(e, column, ts, &way);
+	if (r == 0)
+		r = encode(e, column, way.form);
 	if (r < 0)
 		return r;
-	if (e->page.failed || e->dict_page.failed) {
-		buf_done(&e->page);
-		buf_done(&e->dict_page);
-		return -ENOMEM;
-	}
-	return put_pages(e, column, nr_rows, out, chunk);
+	*chunk = (struct encoder_chunk){ .at = chunk->at,
+					 .nr_nulls = nr_rows - e->nr_values,
+					 .encoding = encodings[way.form] };
+	if (e->numbers &&
+	    (column->type.type == PARQUET_INT32 || column->type.type == PARQUET_INT64))
+		set_range(e, column, chunk);
+	return put_pages(e, way.press, out, chunk);
 }

@@ -17,12 +17,19 @@ struct parquet_encoder *parquet_encoder_new(int zstd_level);
 void parquet_encoder_free(struct parquet_encoder *e);
 DEFINE_FREEP(struct parquet_encoder, parquet_encoder_free)
 
+/* A way to write a column's values. */
+struct encoder_way {
+	u8 form;  /* what they look like before compression */
+	u8 press; /* how hard that is compressed */
+};
+
 /* A column of a file that is being written, with what earlier groups taught about it. */
 struct encoder_column {
 	const struct sn_column *desc;
 	struct parquet_column type;
-	/* Groups to come in which it is not worth trying again. */
-	u8 skip_dict, skip_zstd;
+	struct encoder_way way; /* the best when all were tried last */
+	u64 tried_ns;           /* when that was; 0 is never */
+	u64 believed_ns;        /* for how long it is taken for the best */
 };
 
 /* What the footer says of a chunk. */
@@ -37,9 +44,12 @@ struct encoder_chunk {
 	bool has_range;
 };
 
-/* Appends the chunk's pages to out and fills *chunk, but for .at. 0 or -ENOMEM. */
+/*
+ * Appends the pages of a batch's column to out and fills *chunk, but for .at. ts is that
+ * of the last row. 0 or -ENOMEM.
+ */
 int parquet_encoder_column(struct parquet_encoder *e, struct encoder_column *column,
-			   const struct column *values, u32 nr_rows, struct buf *out,
+			   const struct column *values, u32 nr_rows, u64 ts, struct buf *out,
 			   struct encoder_chunk *chunk);
 
 #endif

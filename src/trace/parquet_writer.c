@@ -307,6 +307,7 @@ int parquet_writer_add(struct parquet_writer *w, struct parquet_encoder *e, cons
 	struct encoder_chunk *chunks;
 	struct group *group;
 	size_t from = out->len, group_from;
+	u64 ts = column_num(&b->columns[0], b->nr - 1);
 	int r;
 
 	r = grow(w);
@@ -320,7 +321,7 @@ int parquet_writer_add(struct parquet_writer *w, struct parquet_encoder *e, cons
 	*group = (struct group){ .at = w->size + (group_from - from), .rows = b->nr };
 	for (u32 i = 0; i < w->ev->nr_columns; i++) {
 		chunks[i].at = (u32)(out->len - group_from);
-		r = parquet_encoder_column(e, &w->columns[i], &b->columns[i], b->nr, out,
+		r = parquet_encoder_column(e, &w->columns[i], &b->columns[i], b->nr, ts, out,
 					   &chunks[i]);
 		if (r < 0)
 			return r;

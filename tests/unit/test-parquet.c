@@ -73,13 +73,13 @@ static void fill(u64 *v, u32 n, unsigned int manner)
 	}
 }
 
-static void check_delta(const u64 *v, u32 n, unsigned int width)
+static void check_delta(const u64 *v, u32 n, unsigned int width, bool whole)
 {
 	static u64 got[MAX_VALUES + 1];
 	struct buf b = {};
 	struct copy c;
 
-	encode_delta(&b, v, n, width);
+	encode_delta(&b, v, n, width, whole);
 	check(!b.failed);
 	c = copy_bytes(&b, b.len);
 	got[n] = 0x55;
@@ -101,10 +101,12 @@ TEST(delta_round_trip)
 	for (unsigned int manner = 0; manner < 5; manner++) {
 		for (u32 i = 0; i < ARRAY_SIZE(lengths); i++) {
 			fill(v, lengths[i], manner);
-			check_delta(v, lengths[i], 8);
+			check_delta(v, lengths[i], 8, false);
+			check_delta(v, lengths[i], 8, true);
 			for (u32 k = 0; k < lengths[i]; k++)
 				v[k] = manner % 2 ? (u64)(s64)(s32)v[k] : (u32)v[k];
-			check_delta(v, lengths[i], 4);
+			check_delta(v, lengths[i], 4, false);
+			check_delta(v, lengths[i], 4, true);
 		}
 	}
 }
@@ -118,15 +120,18 @@ TEST(delta_of_32_bits_stays_in_32_bits)
 	struct thrift_reader r;
 	s64 min;
 
-	encode_delta(&b, v, ARRAY_SIZE(v), 4);
-	r = (struct thrift_reader){ (u8 *)b.data, (u8 *)b.data + b.len };
-	for (int i = 0; i < 4; i++)
-		(void)thrift_get_varint(&r);
-	min = thrift_get_zigzag(&r);
-	check(!r.failed && min >= INT32_MIN && min <= INT32_MAX);
-	in = (struct decode_input){ r.p, r.end };
-	for (int i = 0; i < 4; i++)
-		check(in.p[i] <= 32);
+	for (int whole = 0; whole < 2; whole++) {
+		b.len = 0;
+		encode_delta(&b, v, ARRAY_SIZE(v), 4, whole);
+		r = (struct thrift_reader){ (u8 *)b.data, (u8 *)b.data + b.len };
+		for (int i = 0; i < 4; i++)
+			(void)thrift_get_varint(&r);
+		min = thrift_get_zigzag(&r);
+		check(!r.failed && min >= INT32_MIN && min <= INT32_MAX);
+		in = (struct decode_input){ r.p, r.end };
+		for (int i = 0; i < 4; i++)
+			check(in.p[i] <= 32 && (!whole || in.p[i] % 8 == 0));
+	}
 	buf_done(&b);
 }
 
@@ -298,7 +303,7 @@ TEST(cut_input_is_refused)
 		index[i] = i < 150 ? i : 7;
 		valid[i] = i % 3 == 0;
 	}
-	encode_delta(&delta, v, 300, 8);
+	encode_delta(&delta, v, 300, 8, false);
 	encode_indices(&indices, index, 300, 9);
 	encode_levels(&levels, valid, 300);
 	encode_bools(&bools, v, 300);
@@ -367,10 +372,10 @@ TEST(dictionary_numbers_in_order_of_first_use)
 	struct encode_dict d = {};
 	u32 index[ARRAY_SIZE(v)];
 
-	check_eq(encode_dict_build(&d, v, ARRAY_SIZE(v), 4, index, NULL), 1);
+	check_eq(encode_dict_build(&d, v, ARRAY_SIZE(v), 4, index), 1);
 	check_eq(d.nr, 4);
 	check(!memcmp(index, want, sizeof(want)));
-	check_eq(encode_dict_build(&d, v, ARRAY_SIZE(v), 3, index, NULL), 0);
+	check_eq(encode_dict_build(&d, v, ARRAY_SIZE(v), 3, index), 0);
 	encode_dict_done(&d);
 }
 
@@ -383,17 +388,37 @@ TEST(dictionary_grows_to_its_limit)
 
 	for (u32 i = 0; i < N; i++)
 		v[i] = (u64)(i / 4) << 40 | 3;
-	check_eq(encode_dict_build(&d, v, N, N / 4, index, NULL), 1);
+	check_eq(encode_dict_build(&d, v, N, N / 4, index), 1);
 	check_eq(d.nr, N / 4);
 	for (u32 i = 0; i < N; i++)
 		check(d.values[index[i]] == v[i]);
-	check_eq(encode_dict_build(&d, v, N, N / 4 - 1, index, NULL), 0);
+	check_eq(encode_dict_build(&d, v, N, N / 4 - 1, index), 0);
 	/* Most of the first ones differ: not worth it, unless there is no other way. */
 	for (u32 i = 0; i < N; i++)
 		v[i] = next_random();
-	check_eq(encode_dict_build(&d, v, N, N / 2, index, NULL), 0);
-	check_eq(encode_dict_build(&d, v, N, UINT32_MAX, index, NULL), 1);
+	check_eq(encode_dict_build(&d, v, N, N / 2, index), 0);
+	check_eq(encode_dict_build(&d, v, N, UINT32_MAX, index), 1);
 	check_eq(d.nr, N);
+	encode_dict_done(&d);
+}
+
+TEST(sorted_dictionary_says_the_same)
+{
+	enum { N = 5000 };
+	static u64 v[N];
+	static u32 index[N];
+	struct encode_dict d = {};
+
+	for (unsigned int bits = 1; bits <= 64; bits += 9) {
+		for (u32 i = 0; i < N; i++)
+			v[i] = random_of_bits(bits) << (64 - bits) / 2;
+		check_eq(encode_dict_build(&d, v, N, UINT32_MAX, index), 1);
+		check_eq(encode_dict_sort(&d, index, N), 0);
+		for (u32 i = 1; i < d.nr; i++)
+			check(d.values[i - 1] < d.values[i]);
+		for (u32 i = 0; i < N; i++)
+			check(d.values[index[i]] == v[i]);
+	}
 	encode_dict_done(&d);
 }
 
@@ -559,5 +584,6 @@ TEST(crc_is_that_of_gzip)
 TESTS(delta_round_trip, delta_of_32_bits_stays_in_32_bits, indices_round_trip,
       index_outside_of_the_dictionary_is_refused, levels_round_trip, level_run_is_all_or_nothing,
       bools_round_trip, cut_input_is_refused, garbage_is_survived,
-      dictionary_numbers_in_order_of_first_use, dictionary_grows_to_its_limit, thrift_round_trip,
-      thrift_is_not_led_astray, any_bytes_are_stored_as_utf8_and_come_back, crc_is_that_of_gzip)
+      dictionary_numbers_in_order_of_first_use, dictionary_grows_to_its_limit,
+      sorted_dictionary_says_the_same, thrift_round_trip, thrift_is_not_led_astray,
+      any_bytes_are_stored_as_utf8_and_come_back, crc_is_that_of_gzip)

@@ -5,9 +5,7 @@
 #include <dirent.h>
 
 #include "schema/values.h"
-#include "trace/parquet_encoder.h"
 #include "trace/parquet_file.h"
-#include "trace/parquet_writer.h"
 
 static const struct sn_event *event(const char *name)
 {
@@ -513,41 +511,6 @@ TEST(what_is_no_trace_is_said_to_be_none)
 	check_eq(trace_open(path, &t, &d), -EINVAL);
 	check(strstr(d.text, "is no sonde trace: it is no directory"));
 	remove_all(dir);
-}
-
-/* An event as an older or a newer sonde may have had it, of columns of vfs_close. */
-static struct sn_event other_event(struct sn_column *columns, u32 nr)
-{
-	struct sn_event ev = *schema_event(SN_SLOT_vfs_close);
-
-	ev.columns = columns;
-	ev.nr_columns = (u16)nr;
-	return ev;
-}
-
-static struct sn_column other_column(const char *name, u8 width, u8 rep, u8 kind)
-{
-	return (struct sn_column){
-		.name = name, .doc = "", .width = width, .rep = rep, .kind = kind
-	};
-}
-
-static void write_file(const char *dir, const struct batch *b)
-{
-	struct parquet_encoder *e = parquet_encoder_new(1);
-	struct parquet_writer *w = parquet_writer_new(b->ev);
-	struct buf out = {};
-	char path[256];
-
-	check_eq(mkdir(dir, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/vfs_close", dir);
-	check_eq(mkdir(path, 0700), 0);
-	(void)snprintf(path, sizeof(path), "%s/vfs_close/0000.parquet", dir);
-	check_eq(parquet_writer_add(w, e, b, &out), 0);
-	store_file(path, out.data, out.len);
-	buf_done(&out);
-	parquet_writer_free(w);
-	parquet_encoder_free(e);
 }
 
 /* Columns of other widths, other types, unknown ones and missing ones. */

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 
 #include "test.h"
+#include "trace/parquet_encoder.h"
+#include "trace/parquet_writer.h"
 #include "trace/reader.h"
 #include "trace/writer.h"
 
@@ -57,16 +59,19 @@ static inline u64 random_number(u32 column)
 	}
 }
 
-/* Bytes of any value, NUL and what is no UTF-8 among them; distinct ones mostly, or few. */
+/* Bytes of any value, NUL and what is no UTF-8 among them; or few short texts; or paths. */
 static inline u32 random_text(char *to, u32 column)
 {
 	u32 len = (u32)next_random() % 40;
 
-	if (column % 2) {
+	if (column % 3 == 1) {
 		len = (u32)next_random() % 4;
 		memset(to, 'a' + (char)(next_random() % 3), len);
 		return len;
 	}
+	if (column % 3 == 2)
+		return (u32)sprintf(to, "/srv/%u/data-%u", (u32)next_random() % 7,
+				    (u32)next_random() % 5000);
 	for (u32 i = 0; i < len; i++)
 		to[i] = (char)next_random();
 	return len;
@@ -296,6 +301,42 @@ static inline void store_file(const char *path, const void *p, size_t size)
 	check(fd >= 0);
 	check_eq(write(fd, p, size), size);
 	check_eq(close(fd), 0);
+}
+
+/* An event as another sonde may have had it, with these columns, under the name of vfs_close. */
+static inline struct sn_event other_event(struct sn_column *columns, u32 nr)
+{
+	struct sn_event ev = *schema_event(SN_SLOT_vfs_close);
+
+	ev.columns = columns;
+	ev.nr_columns = (u16)nr;
+	return ev;
+}
+
+static inline struct sn_column other_column(const char *name, u8 width, u8 rep, u8 kind)
+{
+	return (struct sn_column){
+		.name = name, .doc = "", .width = width, .rep = rep, .kind = kind
+	};
+}
+
+/* A trace that has this batch of such an event. */
+static inline void write_file(const char *dir, const struct batch *b)
+{
+	struct parquet_encoder *e = parquet_encoder_new(1);
+	struct parquet_writer *w = parquet_writer_new(b->ev);
+	struct buf out = {};
+	char path[256];
+
+	check_eq(mkdir(dir, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/vfs_close", dir);
+	check_eq(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/vfs_close/0000.parquet", dir);
+	check_eq(parquet_writer_add(w, e, b, &out), 0);
+	store_file(path, out.data, out.len);
+	buf_done(&out);
+	parquet_writer_free(w);
+	parquet_encoder_free(e);
 }
 
 #endif
