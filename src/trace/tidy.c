@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* Old footers below this, or below an eighth of the file, are left. */
-#define MIN_DEAD_BYTES (32u << 10)
+/* Old footers below this, or below a thirty-second of the file, are left. */
+#define MIN_DEAD_BYTES (8u << 10)
 
 struct range {
 	u64 at, size;
@@ -227,7 +227,7 @@ void tidy_part(struct tidy *t, const char *name, const char *new_name,
 	u64 dead = parquet_writer_dead_bytes(pq);
 	struct job *job;
 
-	if (dead < MIN_DEAD_BYTES || dead < parquet_writer_size(pq) / 8 || !start(t))
+	if (dead < MIN_DEAD_BYTES || dead < parquet_writer_size(pq) / 32 || !start(t))
 		return;
 	job = make_job(name, new_name, pq);
 	if (!job)
