@@ -191,8 +191,8 @@ int proc_snapshot(struct bpf_iter__task *ctx)
 	struct task_record r = {};
 	u32 pid, tid, wanted = 0;
 
-	if (!task)
-		return 0;
+	if (!task) /* the end of the list */
+		return sn_count(SN_P_proc_snapshot, SN_OUT_ignored);
 	BPF_CORE_READ_INTO(&r.comm, task, comm);
 	pid = task->tgid;
 	tid = task->pid;

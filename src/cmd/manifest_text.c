@@ -271,7 +271,8 @@ static const char *const need_prefix[] = {
 	[NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",  [NEED_FENTRY_ARGS] = "fentry/",
 };
 
-static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog)
+static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog,
+			bool kernel_counted)
 {
 	const struct probe_prog *row = &probe_progs[prog];
 	const struct probe_outcome *outcome = probes_outcome(p, prog);
@@ -290,6 +291,8 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	put_str(b, "reason", attached || !outcome->why[0] ? NULL : outcome->why);
 	put_str(b, "weaker", row->weaker);
 	put_maybe(b, "runs", attached, counts.runs);
+	if (kernel_counted)
+		put_maybe(b, "kernel_runs", attached, counts.nr_timed);
 	put_maybe(b, "missed", attached && counts.has_missed, counts.missed);
 	put_maybe(b, "run_ns", counts.nr_timed != 0, counts.run_ns);
 	for (u32 o = 0; o < SN_NR_OUTCOMES; o++)
@@ -297,29 +300,30 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	buf_putc(b, '}');
 }
 
-/* A program that is there for one event only, which nobody asked for, is no lack. */
-static bool is_missed(const struct feed *l, enum sn_prog prog)
+/* What optional hooks on functions would show is said by the streams that lack it. */
+static bool is_lack(enum sn_prog prog)
 {
-	const char *name = probe_progs[prog].name;
-	const struct sn_event *ev = schema_by_name(name, strlen(name));
+	enum probe_need need = probe_progs[prog].need;
 
-	return !ev || !probes_is_extra(ev->slot) || l->events >> ev->slot & 1;
+	return probe_progs[prog].role == ROLE_REQUIRED ||
+	       (probe_progs[prog].role == ROLE_OPTIONAL && need != NEED_FENTRY &&
+		need != NEED_KPROBE);
 }
 
 static void put_programs(struct buf *b, const struct feed *l, const struct probes *p)
 {
+	bool kernel_counted = capture_kernel_counted(l->capture);
+
 	key(b, "programs");
 	buf_putc(b, '[');
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		enum probe_state state = probes_outcome(p, i)->state;
 
 		if (state == PROBE_NOT_ASKED || state == PROBE_NOT_NEEDED ||
-		    (state != PROBE_ATTACHED && !is_missed(l, i)))
+		    (state != PROBE_ATTACHED && !is_lack(i)))
 			continue;
-		if (state != PROBE_ATTACHED && probe_progs[i].role == ROLE_KTHREADS)
-			continue; /* the stream says it */
 		item(b);
-		put_program(b, p, i);
+		put_program(b, p, i, kernel_counted);
 	}
 	buf_putc(b, ']');
 }

@@ -31,6 +31,7 @@ struct capture {
 	struct capture_opts opts;
 	u32 nr_rings;
 	int stats_fd; /* while it is open the kernel measures run times */
+	bool kernel_counted;
 	/* Who gets the records, and the sum of losses that was told last: by cpu, then event. */
 	ring_fn fn;
 	void *ctx;
@@ -255,6 +256,19 @@ static int take_tasks(void *ctx, const void *data, size_t size)
 	return r;
 }
 
+static bool kernel_counts_runs(void)
+{
+	_cleanup_(closep) int fd = open("/proc/sys/kernel/bpf_stats_enabled", O_RDONLY | O_CLOEXEC);
+	char on = '0';
+
+	return fd >= 0 && read(fd, &on, 1) == 1 && on == '1';
+}
+
+bool capture_kernel_counted(const struct capture *c)
+{
+	return c->kernel_counted;
+}
+
 int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
 {
 	struct snapshot s = { .fn = fn, .ctx = ctx };
@@ -263,6 +277,7 @@ int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
 	c->fn = fn;
 	c->ctx = ctx;
 	c->nr_cpus = nr > 0 ? (u32)nr : 0;
+	c->kernel_counted = kernel_counts_runs();
 	c->told = calloc(c->nr_cpus + 1, sizeof(*c->told));
 	if (!c->told)
 		return -ENOMEM;

@@ -54,6 +54,9 @@ DEFINE_FREEP(struct capture, capture_free)
  */
 void capture_time_programs(struct capture *c, bool on);
 
+/* True if the kernel counted every run by itself, from before the first one on (a sysctl). */
+bool capture_kernel_counted(const struct capture *c);
+
 struct probes *capture_probes(struct capture *c);
 const struct caps *capture_caps(const struct capture *c);
 const struct rings_stats *capture_ring_stats(const struct capture *c);

@@ -302,18 +302,20 @@ class Compare:
                 body["percent"]))
 
 
+OUTCOMES = ("emitted", "stored", "filtered", "sampled", "aggregated", "unmatched", "ignored",
+            "lost_ring", "lost_map")
+
+
 def conservation(manifest, rows, strict_rows=True):
     """What does not add up in a manifest's counters; rows: all rows of the trace."""
     out = []
     book = manifest.get("conservation") or manifest
     if "programs" not in book or "events" not in book:
         return ["the manifest has no counters"]
-    outcomes = ("emitted", "stored", "filtered", "sampled", "aggregated", "unmatched",
-                "ignored", "lost_ring", "lost_map")
     for prog in book["programs"]:
         if prog.get("attached") is False:
             continue
-        total = sum(prog[k] for k in outcomes)
+        total = sum(prog[k] for k in OUTCOMES)
         if prog.get("runs") is not None and prog["runs"] != total:
             out.append("%s ran %d times, but its outcomes add up to %d" %
                        (prog["name"], prog["runs"], total))
