@@ -114,11 +114,11 @@ void select_ops_of(u32 slot, u64 *ret_calls, u32 *ret_blk_ops)
 	/* clang-format off */
 #define X(name) | 1ull << SN_CALL_##name
 	static const u64 by_slot[SN_NR_EVENTS] = {
-		[SN_SLOT_vfs_read] = 0 SN_READ_CALLS(X),
-		[SN_SLOT_vfs_write] = 0 SN_WRITE_CALLS(X),
+		[SN_SLOT_vfs_read] = 0 SN_READ_CALLS(X) SN_KERNEL_READ_CALLS(X),
+		[SN_SLOT_vfs_write] = 0 SN_WRITE_CALLS(X) SN_KERNEL_WRITE_CALLS(X),
 		[SN_SLOT_vfs_open] = 0 SN_OPEN_CALLS(X),
 		[SN_SLOT_vfs_close] = 0 SN_CLOSE_CALLS(X),
-		[SN_SLOT_vfs_fsync] = 0 SN_SYNC_CALLS(X),
+		[SN_SLOT_vfs_fsync] = 0 SN_SYNC_CALLS(X) SN_KERNEL_SYNC_CALLS(X),
 	};
 #undef X
 	/* clang-format on */

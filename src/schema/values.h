@@ -14,11 +14,17 @@
 #define SN_OPEN_CALLS(X)  X(open) X(openat) X(openat2) X(creat) X(open_by_handle_at)
 #define SN_CLOSE_CALLS(X) X(close)
 #define SN_SYNC_CALLS(X)  X(fsync) X(fdatasync) X(sync_file_range) X(syncfs) X(sync)
+/* And the ways of the kernel's own threads. */
+#define SN_KERNEL_READ_CALLS(X)  X(iter_read) X(kernel_read)
+#define SN_KERNEL_WRITE_CALLS(X) X(iter_write) X(kernel_write)
+#define SN_KERNEL_SYNC_CALLS(X)  X(vfs_fsync)
+/* No program makes rows of these. */
+#define SN_UNUSED_CALLS(X) X(vfs_read) X(vfs_write) X(aio) X(io_uring) X(filp_open)
 #define SN_CALLS(X)                                                                          \
 	X(unknown)                                                                           \
 	SN_READ_CALLS(X) SN_WRITE_CALLS(X) SN_OPEN_CALLS(X) SN_CLOSE_CALLS(X) SN_SYNC_CALLS(X) \
-	X(vfs_read) X(vfs_write) X(iter_read) X(iter_write) X(aio) X(io_uring)               \
-	X(kernel_read) X(kernel_write) X(filp_open) X(vfs_fsync)
+	SN_KERNEL_READ_CALLS(X) SN_KERNEL_WRITE_CALLS(X) SN_KERNEL_SYNC_CALLS(X)             \
+	SN_UNUSED_CALLS(X)
 
 /* Why records were lost. */
 #define SN_CAUSES(X) X(unknown) X(ring) X(map) X(writer) X(missed)
