@@ -64,10 +64,3 @@ void buf_put_u64(struct buf *b, u64 v)
 	}
 	buf_put(b, text + i, sizeof(text) - (size_t)i);
 }
-
-void buf_put_s64(struct buf *b, s64 v)
-{
-	if (v < 0)
-		buf_putc(b, '-');
-	buf_put_u64(b, v < 0 ? -(u64)v : (u64)v);
-}

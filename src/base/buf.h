@@ -49,6 +49,5 @@ static inline void buf_puts(struct buf *b, const char *s)
 
 void buf_printf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
 void buf_put_u64(struct buf *b, u64 v);
-void buf_put_s64(struct buf *b, s64 v);
 
 #endif

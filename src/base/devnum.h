@@ -38,15 +38,10 @@ static inline u32 devnum_minor(u32 dev)
 	return dev & DEVNUM_MAX_MINOR;
 }
 
-/* From st_dev or st_rdev of stat(2), and to it. */
+/* From st_dev or st_rdev of stat(2). */
 static inline u32 devnum_from_stat(dev_t dev)
 {
 	return devnum_make(major(dev), minor(dev));
-}
-
-static inline dev_t devnum_to_stat(u32 dev)
-{
-	return makedev(devnum_major(dev), devnum_minor(dev));
 }
 
 /*

@@ -245,12 +245,6 @@ void table_put(struct table *t, const char *fmt, ...)
 	table_end_cell(t);
 }
 
-void table_text(struct table *t, const char *p, size_t len)
-{
-	show_text(&t->text, p, len);
-	table_end_cell(t);
-}
-
 static void end_or_dash(struct table *t, size_t start)
 {
 	if (t->text.len == start)

@@ -54,7 +54,6 @@ void table_init(struct table *t, const struct table_col *cols, u32 nr_cols);
 void table_done(struct table *t);
 /* Cells */
 void table_put(struct table *t, const char *fmt, ...) _printf_(2, 3);
-void table_text(struct table *t, const char *p, size_t len);
 void table_dur(struct table *t, u64 ns);
 void table_size(struct table *t, u64 bytes);
 void table_count(struct table *t, u64 nr);

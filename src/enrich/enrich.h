@@ -57,19 +57,6 @@ int enrich_learn(struct enrich *e, const struct sn_event *ev, const void *rec, s
 void enrich_names(struct enrich *e, const struct sn_event *ev, const void *rec, size_t size,
 		  struct sn_names *ret_names);
 
-/*
- * Learns all threads that /proc shows, for kernels that cannot list them by
- * themselves; call it before records flow. Returns their number, or negative errno.
- */
-int enrich_scan_proc(struct enrich *e);
-
-/*
- * Learns the names of the files that these processes hold open (pids NULL: all
- * processes), without opening any. Returns the number of names learned, or
- * negative errno. A process that is gone or not ours to look into is passed over.
- */
-int enrich_scan_files(struct enrich *e, const u32 *pids, size_t nr_pids);
-
 void enrich_get_stats(const struct enrich *e, struct enrich_stats *ret);
 
 #endif

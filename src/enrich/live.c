@@ -56,15 +56,8 @@ void live_open(struct enrich *e)
 	e->asks_tasks = in_initial_pid_ns();
 }
 
-u64 live_now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
-}
-
-u64 live_start_ns(u64 start_ticks)
+/* When a thread began, CLOCK_MONOTONIC, from its ticks since boot; up to a tick too early. */
+static u64 start_ns_of(u64 start_ticks)
 {
 	struct timespec boot, mono;
 	u64 asleep_ns, ns;
@@ -77,7 +70,8 @@ u64 live_start_ns(u64 start_ticks)
 	return ns > asleep_ns ? ns - asleep_ns : 0;
 }
 
-int live_read_file(struct enrich *e, u32 pid, u32 tid, const char *name, size_t max)
+/* Reads /proc/pid/name, or /proc/pid/task/tid/name if tid is not 0, into e->scratch. */
+static int read_file(struct enrich *e, u32 pid, u32 tid, const char *name, size_t max)
 {
 	char path[64];
 
@@ -108,7 +102,7 @@ static void read_comm(struct enrich *e, struct thread *t)
 	struct buf *b = &e->scratch;
 	size_t len;
 
-	if (live_read_file(e, t->proc->pid, t->tid, "comm", 256) < 0 || !b->len)
+	if (read_file(e, t->proc->pid, t->tid, "comm", 256) < 0 || !b->len)
 		return;
 	len = b->len - 1; /* a newline ends it */
 	/* For a worker /proc adds to its name what it works on. */
@@ -118,17 +112,18 @@ static void read_comm(struct enrich *e, struct thread *t)
 	task_set(&e->tasks, &t->comm, enrich_intern(e, b->data, MIN(len, (size_t)MAX_COMM)));
 }
 
-void live_read_task(struct enrich *e, struct thread *t)
+/* Reads what /proc tells of one thread and puts it where the thread knows nothing yet. */
+static void read_task(struct enrich *e, struct thread *t)
 {
 	struct proc *p = t->proc;
 	struct buf *b = &e->scratch;
 
 	if (!t->comm)
 		read_comm(e, t);
-	if (!p->cmdline && !p->is_kthread && !live_read_file(e, p->pid, 0, "cmdline", MAX_ARGS) &&
+	if (!p->cmdline && !p->is_kthread && !read_file(e, p->pid, 0, "cmdline", MAX_ARGS) &&
 	    b->len)
 		p->cmdline = enrich_intern(e, b->data, procfs_join_args(b->data, b->len));
-	if (e->has_v1 && !p->v1_asked && !live_read_file(e, p->pid, 0, "cgroup", MAX_PROC_FILE))
+	if (e->has_v1 && !p->v1_asked && !read_file(e, p->pid, 0, "cgroup", MAX_PROC_FILE))
 		task_set(&e->tasks, &p->container, container_of_v1(e, b->data));
 	p->v1_asked = true;
 }
@@ -165,7 +160,7 @@ static void end_unknown(struct enrich *e, struct thread *t, u64 start_ns, u64 no
 
 static bool read_stat(struct enrich *e, u32 pid, u32 tid, struct procfs_stat *ret)
 {
-	bool answered = !live_read_file(e, pid, tid, "stat", 4096) &&
+	bool answered = !read_file(e, pid, tid, "stat", 4096) &&
 			!procfs_parse_stat(e->scratch.data, e->scratch.len, ret);
 
 	e->proc_asked++;
@@ -178,7 +173,7 @@ bool live_is_reused(struct enrich *e, const struct thread *t)
 	struct procfs_stat stat;
 
 	return e->asks_tasks && t->since_ns && read_stat(e, t->proc->pid, t->tid, &stat) &&
-	       live_start_ns(stat.start_ticks) > t->since_ns + START_TOLERANCE_NS;
+	       start_ns_of(stat.start_ticks) > t->since_ns + START_TOLERANCE_NS;
 }
 
 struct thread *live_settle(struct enrich *e, const struct sn_hdr *hdr, u64 start_ns,
@@ -196,7 +191,7 @@ struct thread *live_settle(struct enrich *e, const struct sn_hdr *hdr, u64 start
 	if (!e->asks_tasks || !pid || !tid || !may_ask(e, hdr->ts))
 		return t;
 	/* Somebody else may have the number by now. */
-	answered = read_stat(e, pid, tid, &stat) && live_start_ns(stat.start_ticks) <= latest_ns;
+	answered = read_stat(e, pid, tid, &stat) && start_ns_of(stat.start_ticks) <= latest_ns;
 	if (!t) {
 		t = task_get(&e->tasks, pid, tid, hdr->ts);
 		if (!t)
@@ -212,7 +207,7 @@ struct thread *live_settle(struct enrich *e, const struct sn_hdr *hdr, u64 start
 		t->proc->has_ppid = true;
 		t->proc->is_kthread = stat.is_kthread;
 	}
-	live_read_task(e, t);
+	read_task(e, t);
 	enrich_make_room(e);
 	return task_newest(&e->tasks, pid, tid);
 }

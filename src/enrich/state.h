@@ -87,16 +87,4 @@ struct thread *live_settle(struct enrich *e, const struct sn_hdr *hdr, u64 start
 /* Does somebody else have the thread's number by now? False also if that cannot be told. */
 bool live_is_reused(struct enrich *e, const struct thread *t);
 
-/* Reads what /proc tells of one thread and puts it where the thread knows nothing yet. */
-void live_read_task(struct enrich *e, struct thread *t);
-
-/* Reads /proc/pid/name, or /proc/pid/task/tid/name if tid is not 0, into e->scratch. */
-int live_read_file(struct enrich *e, u32 pid, u32 tid, const char *name, size_t max);
-
-/* CLOCK_MONOTONIC, the records' clock. */
-u64 live_now_ns(void);
-
-/* When a thread began, CLOCK_MONOTONIC, from its ticks since boot; up to a tick too early. */
-u64 live_start_ns(u64 start_ticks);
-
 #endif

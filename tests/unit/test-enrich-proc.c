@@ -2,14 +2,9 @@
 /* What enrichment asks of the running machine, and how it reads the answers. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/fs.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -256,21 +251,6 @@ static void row(u64 ts, u32 pid, u32 tid)
 	enrich_names(e, schema_by_id(SN_EV_vfs_close), &r, sizeof(r), &names);
 }
 
-/* A row about the file of a descriptor, with the key that the kernel has for it. */
-static void row_of_fd(int fd)
-{
-	struct sn_vfs_close r = { .hdr = { .ts = now_ns(), .pid = (u32)getpid(), .tid = 1 } };
-	struct stat st;
-	int gen;
-
-	check(!fstat(fd, &st));
-	sn_set(&r, ino, st.st_ino);
-	sn_set(&r, dev, (u32)(major(st.st_dev) << 20 | minor(st.st_dev)));
-	if (!ioctl(fd, FS_IOC_GETVERSION, &gen))
-		sn_set(&r, gen, (u32)gen);
-	enrich_names(e, schema_by_id(SN_EV_vfs_close), &r, sizeof(r), &names);
-}
-
 /* What a thread that no record told of is called. */
 TEST(proc_is_asked_once)
 {
@@ -366,90 +346,6 @@ TEST(a_number_reused_in_silence_is_noticed)
 	check_eq(names.num[SN_D_ppid], 54321);
 }
 
-static int pipe_fds[2];
-
-static void *be_named(void *arg)
-{
-	char c;
-
-	(void)prctl(PR_SET_NAME, "odd) (name");
-	*(int *)arg = gettid();
-	if (write(pipe_fds[1], "", 1) == 1)
-		while (read(pipe_fds[0], &c, 1) == 1 && c != 'x')
-			usleep(write(pipe_fds[1], &c, 1) == 1 ? 1000 : 1);
-	return NULL;
-}
-
-TEST(scan_finds_every_thread)
-{
-	pthread_t thread;
-	int tid = 0, nr;
-	u32 asked;
-
-	start_live();
-	check(!pipe(pipe_fds));
-	check(!pthread_create(&thread, NULL, be_named, &tid));
-	while (!__atomic_load_n(&tid, __ATOMIC_ACQUIRE))
-		usleep(1000);
-	nr = enrich_scan_proc(e);
-	check(write(pipe_fds[1], "x", 1) == 1);
-	(void)pthread_join(thread, NULL);
-	(void)close(pipe_fds[0]);
-	(void)close(pipe_fds[1]);
-	check(nr >= 3);
-	enrich_get_stats(e, &stats);
-	check_eq(stats.threads, nr);
-	asked = (u32)stats.proc_asked;
-	row(now_ns(), (u32)getpid(), (u32)tid);
-	check_str(text(SN_D_comm), "odd) (name");
-	check_eq(names.num[SN_D_ppid], getppid());
-	row(now_ns(), 1, 1);
-	check(names.str[SN_D_comm] && names.str[SN_D_cmdline]);
-	check_eq(names.num[SN_D_ppid], 0);
-	enrich_get_stats(e, &stats);
-	check_eq(stats.proc_asked, asked);
-	check_eq(stats.dropped_threads, 0);
-}
-
-TEST(scan_finds_open_files)
-{
-	char dir[] = "/tmp/sonde-test-XXXXXX", path[3][PATH_MAX + 32], real[PATH_MAX];
-	u32 self = (u32)getpid();
-	int fds[4];
-
-	start_live();
-	check(mkdtemp(dir));
-	check(realpath(dir, real));
-	(void)snprintf(path[0], sizeof(path[0]), "%s/plain", real);
-	(void)snprintf(path[1], sizeof(path[1]), "%s/gone", real);
-	(void)snprintf(path[2], sizeof(path[2]), "%s/called (deleted)", real);
-	for (int i = 0; i < 3; i++)
-		fds[i] = open(path[i], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	fds[3] = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	check(!unlink(path[1]));
-	check(enrich_scan_files(e, &self, 1) >= 4);
-
-	row_of_fd(fds[0]);
-	check_str(text(SN_D_path), path[0]);
-	check_str(text(SN_D_path_known), "snapshot");
-	row_of_fd(fds[1]);
-	check_str(text(SN_D_path), path[1]);
-	check_str(text(SN_D_path_known), "unlinked");
-	row_of_fd(fds[2]);
-	check_str(text(SN_D_path), path[2]);
-	check_str(text(SN_D_path_known), "snapshot");
-	row_of_fd(fds[3]);
-	check_str(text(SN_D_path), real);
-	check_eq(enrich_scan_files(e, &self, 1), 0);
-	check(enrich_scan_files(e, NULL, 0) >= 0);
-
-	for (int i = 0; i < 4; i++)
-		(void)close(fds[i]);
-	(void)unlink(path[0]);
-	(void)unlink(path[2]);
-	(void)rmdir(dir);
-}
-
 TEST(offline_asks_nobody)
 {
 	enrich_free(e);
@@ -457,8 +353,6 @@ TEST(offline_asks_nobody)
 	check(e);
 	row(now_ns(), (u32)getpid(), (u32)gettid());
 	check(!names.str[SN_D_comm] && !names.num_valid);
-	check_eq(enrich_scan_proc(e), -EOPNOTSUPP);
-	check_eq(enrich_scan_files(e, NULL, 0), -EOPNOTSUPP);
 	enrich_get_stats(e, &stats);
 	check_eq(stats.proc_asked + stats.cgroup_asked, 0);
 }
@@ -593,8 +487,6 @@ int main(void)
 		T(an_answer_that_was_none_is_kept),
 		T(a_row_from_before_a_process_is_not_its_own),
 		T(a_number_reused_in_silence_is_noticed),
-		T(scan_finds_every_thread),
-		T(scan_finds_open_files),
 		T(offline_asks_nobody),
 		T(cgroups_are_found_by_id),
 		T(version_1_tells_the_container),

@@ -107,7 +107,8 @@ static void one_row(struct table *t)
 	table_count(t, 0);
 	table_dur(t, 1500);
 	table_size(t, 2048);
-	table_text(t, TEXT("/a/long/path/to/some/file"));
+	show_text(&t->text, TEXT("/a/long/path/to/some/file"));
+	table_end_cell(t);
 }
 
 TEST(tables)
