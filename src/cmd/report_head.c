@@ -55,9 +55,15 @@ static void warn_losses(struct report *r)
 		else if (text_is(&s->texts, l->cause, "map"))
 			table_put(&t, "a kernel table was full");
 		else if (text_is(&s->texts, l->cause, "writer"))
-			table_put(&t, "they could not be written");
+			table_put(&t, "the disk was too slow");
 		else if (text_is(&s->texts, l->cause, "missed"))
 			table_put(&t, "the kernel did not tell the end");
+		else if (text_is(&s->texts, l->cause, "disk_full"))
+			table_put(&t, "the disk was full");
+		else if (text_is(&s->texts, l->cause, "read_only"))
+			table_put(&t, "the disk could only be read");
+		else if (text_is(&s->texts, l->cause, "write_error"))
+			table_put(&t, "they could not be written");
 		else
 			table_put(&t, "%s", report_text(r, &b, l->cause));
 		table_count(&t, l->nr_holes);

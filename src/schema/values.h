@@ -26,8 +26,12 @@
 	SN_KERNEL_READ_CALLS(X) SN_KERNEL_WRITE_CALLS(X) SN_KERNEL_SYNC_CALLS(X)             \
 	SN_UNUSED_CALLS(X)
 
-/* Why records were lost. */
-#define SN_CAUSES(X) X(unknown) X(ring) X(map) X(writer) X(missed)
+/*
+ * Why records were lost. By the kernel's side: ring, map, missed. By the writer: it was too
+ * slow (writer), or could not write, because the disk was full, could only be read, or else.
+ */
+#define SN_CAUSES(X)                                                                         \
+	X(unknown) X(ring) X(map) X(writer) X(missed) X(disk_full) X(read_only) X(write_error)
 
 /* How a name became known. */
 #define SN_KNOWNS(X) X(unknown) X(exact) X(dictionary) X(snapshot) X(unlinked) X(joined) X(given)

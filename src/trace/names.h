@@ -7,6 +7,8 @@
 
 #define NAMES_MANIFEST "manifest.json"
 #define NAMES_MANIFEST_NEW ".manifest.json.new"
+/* Room that is kept for the end of a recording. */
+#define NAMES_RESERVE ".reserve.new"
 /* Number of a part, in the folder of its event; and what it is called until it is complete. */
 #define NAMES_PART "%04u.parquet"
 #define NAMES_PART_NEW ".%04u.parquet.new"
@@ -23,6 +25,14 @@ static inline bool names_parse_part(const char *name, u32 *ret_number)
 		return false;
 	*ret_number = number;
 	return true;
+}
+
+/* What a recording that was cut off did not take away: ".0001.parquet.new". */
+static inline bool names_is_leftover(const char *name)
+{
+	size_t len = __builtin_strlen(name), end = sizeof(".new") - 1;
+
+	return name[0] == '.' && len > end && !__builtin_strcmp(name + len - end, ".new");
 }
 
 #endif

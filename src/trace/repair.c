@@ -43,14 +43,6 @@ static int repair_part(int dirfd, const char *name)
 	return r < 0 ? r : 1;
 }
 
-/* What was being made when the recording was cut off: ".0001.parquet.new". */
-static bool is_leftover(const char *name)
-{
-	size_t len = strlen(name), end = strlen(".new");
-
-	return name[0] == '.' && len > end && !strcmp(name + len - end, ".new");
-}
-
 static int repair_event(int tracefd, const char *dir, const char *event, unsigned int *nr,
 			struct diag *d)
 {
@@ -69,7 +61,7 @@ static int repair_event(int tracefd, const char *dir, const char *event, unsigne
 	}
 	while (r >= 0 && (e = readdir(list))) {
 		r = 0;
-		if (is_leftover(e->d_name) && unlinkat(fd, e->d_name, 0) < 0)
+		if (names_is_leftover(e->d_name) && unlinkat(fd, e->d_name, 0) < 0)
 			r = -errno;
 		else if (names_parse_part(e->d_name, &number))
 			r = repair_part(fd, e->d_name);
@@ -98,6 +90,7 @@ int trace_repair(const char *dir, unsigned int *ret_repaired, struct diag *d)
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return diag_err(d, -EBUSY, "%s is being recorded", dir);
 	(void)unlinkat(fd, NAMES_MANIFEST_NEW, 0);
+	(void)unlinkat(fd, NAMES_RESERVE, 0);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
 		r = repair_event(fd, dir, schema_event(i)->name, &nr, d);
 		if (r < 0)

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "trace/writer.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "schema/values.h"
-#include "trace/names.h"
+#include "base/log.h"
 #include "trace/part.h"
+#include "trace/trace_dir.h"
 
 /* Rows that an event's first batch has room for; it doubles as rows come. */
 #define FIRST_ROWS 256u
@@ -24,16 +19,17 @@
 #define KEEP_SPARE_NS 5000000000ull
 /*
  * A write that fails is tried again after 50, 100 and 200 ms. If that does not
- * help its rows are lost, and later batches try once each, at distances that grow
- * from 0.1 to 10 s, until so many have failed in a row that it is given up.
+ * help its rows are lost, and later batches of the event try once each, at
+ * distances that grow from 0.1 to 10 s.
  */
 #define NR_RETRIES 3u
 #define FIRST_RETRY_NS 50000000ull
-#define MAX_FAILURES 100u
 #define FIRST_PAUSE_NS 100000000ull
 #define MAX_PAUSE_NS 10000000000ull
+/* An event that could try so long ago has no rows to try with: it is not known to fail still. */
+#define MAX_FAILING_NS 5000000000ull
 
-/* Rows that are lost and not yet written down in lost/. */
+/* Rows that are lost by one cause and not yet written down in lost/. */
 struct hole {
 	u64 nr, first_ns, last_ns;
 };
@@ -43,16 +39,20 @@ struct stream {
 	/* Of the putting thread: */
 	struct batch *current;
 	u64 first_tick_ns; /* when the oldest row of current was first seen waiting; 0 is not yet */
-	struct hole hole;
+	struct hole holes[SN_NR_CAUSES];
+	bool has_holes;
 	u32 next_cap;
 	/* Of the writing thread: */
 	struct part part;
+	unsigned int nr_failures; /* in a row; 0: it does not fail */
+	u64 pause_until_ns;
 	/* Under the lock: */
 	struct batch *spare;
 	u64 spare_ns;
-	struct hole failed; /* rows that could not be written */
+	struct hole failed[SN_NR_CAUSES]; /* rows that could not be written */
 	/* Of both: */
 	_Atomic u64 put, written, lost;
+	_Atomic u64 untold; /* rows of lost/ that could not be written, and will be put again */
 };
 
 struct job {
@@ -62,10 +62,10 @@ struct job {
 };
 
 struct trace_writer {
-	char *dir;
+	struct trace_dir dir;
 	struct trace_writer_opts opts;
 	struct stream streams[SN_NR_EVENTS];
-	struct part_dir part_dir; /* of the writing thread, but for .fd */
+	struct part_dir part_dir; /* of the writing thread */
 	pthread_t thread;
 	bool has_thread;
 	u64 next_sweep_ns;
@@ -76,14 +76,13 @@ struct trace_writer {
 	struct job *first, **last;
 	bool is_finishing, is_stopping;
 	int error;
-	struct diag diag;
+	struct diag diag;    /* of the first error */
+	struct diag failure; /* of the last */
 	_Atomic u64 waiting_bytes, bytes;
 	_Atomic bool has_failed; /* some stream has .failed */
-	_Atomic bool is_broken;  /* the last write failed */
-
-	/* Of the writing thread: */
-	unsigned int nr_failures; /* in a row */
-	u64 pause_until_ns;
+	_Atomic u32 nr_failing;  /* streams */
+	_Atomic u32 fail_cause;  /* enum sn_cause, of the last failure; 0 if nothing fails */
+	_Atomic u64 lost[SN_NR_CAUSES];
 };
 
 static u64 clock_now(void)
@@ -121,7 +120,32 @@ static void hole_add(struct hole *h, u64 nr, u64 first_ns, u64 last_ns)
 	h->nr += nr;
 }
 
+static void count_lost(struct trace_writer *w, struct stream *s, u32 cause, u64 nr)
+{
+	atomic_fetch_add(&s->lost, nr);
+	atomic_fetch_add(&w->lost[cause], nr);
+}
+
 /* The writing thread's side. */
+
+static u32 cause_of(int err)
+{
+	switch (err) {
+	case -ENOSPC:
+	case -EDQUOT:
+		return SN_CAUSE_disk_full;
+	case -EROFS:
+		return SN_CAUSE_read_only;
+	default:
+		return SN_CAUSE_write_error;
+	}
+}
+
+static bool is_cause_of_writer(u64 cause)
+{
+	return cause == SN_CAUSE_writer || cause == SN_CAUSE_disk_full ||
+	       cause == SN_CAUSE_read_only || cause == SN_CAUSE_write_error;
+}
 
 static u64 value(const struct batch *b, const char *column, u32 row)
 {
@@ -132,28 +156,32 @@ static u64 value(const struct batch *b, const char *column, u32 row)
 static bool reopen_hole(struct trace_writer *w, const struct batch *b, u32 row)
 {
 	const struct sn_event *of = schema_by_id((u16)value(b, "of", row));
+	u64 cause = value(b, "cause", row);
 
-	if (!of || value(b, "cause", row) != SN_CAUSE_writer)
+	if (!of || !is_cause_of_writer(cause))
 		return false;
-	hole_add(&w->streams[of->slot].failed, value(b, "nr", row), value(b, "first_ns", row),
-		 value(b, "last_ns", row));
+	hole_add(&w->streams[of->slot].failed[cause], value(b, "nr", row),
+		 value(b, "first_ns", row), value(b, "last_ns", row));
 	return true;
 }
 
 /* The rows of a batch that could not be written become a hole. */
-static void lose_batch(struct trace_writer *w, struct stream *s, const struct batch *b)
+static void lose_batch(struct trace_writer *w, struct stream *s, const struct batch *b, u32 cause)
 {
-	u64 ts;
+	u64 ts, nr_untold = 0;
 
-	atomic_fetch_add(&s->lost, b->nr);
 	(void)pthread_mutex_lock(&w->lock);
 	for (u32 i = 0; i < b->nr; i++) {
-		if (b->ev->id == SN_EV_lost && reopen_hole(w, b, i))
+		if (b->ev->id == SN_EV_lost && reopen_hole(w, b, i)) {
+			nr_untold++;
 			continue;
+		}
 		ts = column_num(&b->columns[0], i);
-		hole_add(&s->failed, 1, ts, ts);
+		hole_add(&s->failed[cause], 1, ts, ts);
 	}
 	(void)pthread_mutex_unlock(&w->lock);
+	atomic_fetch_add(&s->untold, nr_untold);
+	count_lost(w, s, cause, b->nr - nr_untold);
 	atomic_store(&w->has_failed, true);
 }
 
@@ -172,49 +200,81 @@ static bool wait_for_retry(struct trace_writer *w, u64 ns)
 }
 
 /* Whether to try at all, after failures. */
-static bool may_write(struct trace_writer *w, u64 now_ns)
+static bool may_write(struct trace_writer *w, const struct stream *s, u64 now_ns)
 {
 	bool is_finishing;
 
-	if (!w->nr_failures)
+	if (!s->nr_failures || now_ns >= s->pause_until_ns)
 		return true;
 	(void)pthread_mutex_lock(&w->lock);
 	is_finishing = w->is_finishing;
 	(void)pthread_mutex_unlock(&w->lock);
-	return w->nr_failures < MAX_FAILURES && (is_finishing || now_ns >= w->pause_until_ns);
+	return is_finishing;
+}
+
+static void note_error(struct trace_writer *w, int err, const struct diag *d)
+{
+	atomic_store(&w->fail_cause, cause_of(err));
+	(void)pthread_mutex_lock(&w->lock);
+	if (!w->error) {
+		w->error = err;
+		w->diag = *d;
+	}
+	w->failure = *d;
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+static void note_failure(struct trace_writer *w, struct stream *s)
+{
+	u64 pause_ns = FIRST_PAUSE_NS << MIN(s->nr_failures, 10u);
+
+	s->pause_until_ns = clock_now() + MIN(pause_ns, MAX_PAUSE_NS);
+	if (!s->nr_failures++)
+		atomic_fetch_add(&w->nr_failing, 1);
+}
+
+/* Of this event, and of those that have nothing to try with. */
+static void note_success(struct trace_writer *w, const struct stream *s)
+{
+	u64 now = w->nr_failing ? clock_now() : 0;
+
+	for (u32 i = 0; w->nr_failing && i < SN_NR_EVENTS; i++) {
+		struct stream *f = &w->streams[i];
+
+		if (!f->nr_failures || (f != s && now < f->pause_until_ns + MAX_FAILING_NS))
+			continue;
+		f->nr_failures = 0;
+		atomic_fetch_sub(&w->nr_failing, 1);
+	}
+	if (!w->nr_failing)
+		atomic_store(&w->fail_cause, 0);
 }
 
 static int write_batch(struct trace_writer *w, struct stream *s, const struct batch *b)
 {
-	unsigned int nr_retries = w->nr_failures ? 0 : NR_RETRIES;
-	struct diag d = {};
-	u64 pause_ns;
+	unsigned int nr_retries = s->nr_failures ? 0 : NR_RETRIES;
+	u64 begun_ns = clock_now();
+	struct diag d;
 	int r;
 
 	for (unsigned int i = 0;; i++) {
+		d = (struct diag){};
 		r = part_write(&w->part_dir, &s->part, b, clock_now(), &d);
 		if (r == 0)
 			break;
-		(void)pthread_mutex_lock(&w->lock);
-		if (!w->error) {
-			w->error = r;
-			w->diag = d;
+		note_error(w, r, &d);
+		log_debug(trace, "%s", d.text);
+		if (i == nr_retries || !wait_for_retry(w, FIRST_RETRY_NS << i)) {
+			note_failure(w, s);
+			return r;
 		}
-		(void)pthread_mutex_unlock(&w->lock);
-		if (i == nr_retries || !wait_for_retry(w, FIRST_RETRY_NS << i))
-			break;
 	}
-	if (r < 0) {
-		pause_ns = FIRST_PAUSE_NS << MIN(w->nr_failures, 10u);
-		w->pause_until_ns = clock_now() + MIN(pause_ns, MAX_PAUSE_NS);
-		w->nr_failures++;
-		atomic_store(&w->is_broken, true);
-		return r;
-	}
-	w->nr_failures = 0;
-	atomic_store(&w->is_broken, false);
+	note_success(w, s);
 	atomic_fetch_add(&s->written, b->nr);
 	atomic_store(&w->bytes, w->part_dir.bytes);
+	log_debug(trace, "%s: %u rows written in %llu us; %llu bytes in all", b->ev->name, b->nr,
+		  (unsigned long long)(clock_now() - begun_ns) / 1000,
+		  (unsigned long long)w->part_dir.bytes);
 	return 0;
 }
 
@@ -224,8 +284,8 @@ static void do_job(struct trace_writer *w, struct job *job)
 	struct stream *s = &w->streams[b->ev->slot];
 	bool is_worth_keeping = b->nr >= b->cap / 4;
 
-	if (!may_write(w, clock_now()) || write_batch(w, s, b) < 0)
-		lose_batch(w, s, b);
+	if (!may_write(w, s, clock_now()) || write_batch(w, s, b) < 0)
+		lose_batch(w, s, b, w->fail_cause);
 	if (is_worth_keeping)
 		batch_clear(b);
 	(void)pthread_mutex_lock(&w->lock);
@@ -337,23 +397,30 @@ static int put(struct trace_writer *w, struct stream *s, const void *rec, size_t
 	return 0;
 }
 
-/* Writes down a hole, once there is room for that. */
-static void put_hole(struct trace_writer *w, const struct sn_event *of, struct hole *h)
+/* Writes down the holes of an event, once there is room for that. */
+static void put_holes_of(struct trace_writer *w, struct stream *of)
 {
 	struct stream *s = &w->streams[SN_SLOT_lost];
-	struct sn_lost rec = {
-		.hdr = { .ts = h->last_ns, .id = SN_EV_lost },
-		.first_ns = h->first_ns,
-		.last_ns = h->last_ns,
-		.nr = h->nr,
-		.of = of->id,
-		.cause = SN_CAUSE_writer,
-	};
 
-	if (put(w, s, &rec, sizeof(rec), NULL) < 0)
-		return;
-	atomic_fetch_add(&s->put, 1);
-	*h = (struct hole){};
+	for (u32 cause = 0; cause < SN_NR_CAUSES; cause++) {
+		struct hole *h = &of->holes[cause];
+		struct sn_lost rec = {
+			.hdr = { .ts = h->last_ns, .id = SN_EV_lost },
+			.first_ns = h->first_ns,
+			.last_ns = h->last_ns,
+			.nr = h->nr,
+			.of = of->ev->id,
+			.cause = cause,
+		};
+
+		if (!h->nr)
+			continue;
+		if (put(w, s, &rec, sizeof(rec), NULL) < 0)
+			return;
+		atomic_fetch_add(&s->put, 1);
+		*h = (struct hole){};
+	}
+	of->has_holes = false;
 }
 
 int trace_writer_put(struct trace_writer *w, const struct sn_event *ev, const void *rec,
@@ -361,6 +428,7 @@ int trace_writer_put(struct trace_writer *w, const struct sn_event *ev, const vo
 {
 	struct stream *s = &w->streams[ev->slot];
 	struct sn_hdr hdr;
+	u32 cause;
 	int r;
 
 	if (size < ev->size)
@@ -370,35 +438,48 @@ int trace_writer_put(struct trace_writer *w, const struct sn_event *ev, const vo
 		return r;
 	atomic_store_explicit(&s->put, s->put + 1, memory_order_relaxed);
 	if (r < 0) {
+		/* Where nothing can be written, that is why too much waits. */
+		cause = w->fail_cause ?: SN_CAUSE_writer;
 		memcpy(&hdr, rec, sizeof(hdr));
-		hole_add(&s->hole, 1, hdr.ts, hdr.ts);
-		atomic_fetch_add(&s->lost, 1);
-	} else if (s->hole.nr && ev->id != SN_EV_lost) {
-		put_hole(w, ev, &s->hole);
+		hole_add(&s->holes[cause], 1, hdr.ts, hdr.ts);
+		s->has_holes = true;
+		count_lost(w, s, cause, 1);
+	} else if (s->has_holes && ev->id != SN_EV_lost) {
+		put_holes_of(w, s);
 	}
 	return 0;
+}
+
+/* Takes over the holes that the writing thread made. */
+static void take_failed(struct trace_writer *w, struct stream *s)
+{
+	struct hole failed[SN_NR_CAUSES];
+
+	(void)pthread_mutex_lock(&w->lock);
+	memcpy(failed, s->failed, sizeof(failed));
+	memset(s->failed, 0, sizeof(s->failed));
+	(void)pthread_mutex_unlock(&w->lock);
+	for (u32 i = 0; i < SN_NR_CAUSES; i++) {
+		if (!failed[i].nr)
+			continue;
+		hole_add(&s->holes[i], failed[i].nr, failed[i].first_ns, failed[i].last_ns);
+		s->has_holes = true;
+	}
 }
 
 /* Holes that the writing thread made, and those of events that have no rows any more. */
 static void put_holes(struct trace_writer *w)
 {
-	struct hole failed;
+	bool has_failed = atomic_exchange(&w->has_failed, false);
 
-	if (atomic_exchange(&w->has_failed, false)) {
-		for (u32 i = 0; i < SN_NR_EVENTS; i++) {
-			struct stream *s = &w->streams[i];
+	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
+		struct stream *s = &w->streams[i];
 
-			(void)pthread_mutex_lock(&w->lock);
-			failed = s->failed;
-			s->failed = (struct hole){};
-			(void)pthread_mutex_unlock(&w->lock);
-			if (failed.nr)
-				hole_add(&s->hole, failed.nr, failed.first_ns, failed.last_ns);
-		}
+		if (has_failed)
+			take_failed(w, s);
+		if (s->has_holes)
+			put_holes_of(w, s);
 	}
-	for (u32 i = 0; i < SN_NR_EVENTS; i++)
-		if (w->streams[i].hole.nr)
-			put_hole(w, w->streams[i].ev, &w->streams[i].hole);
 }
 
 /* Frees batches that nobody has needed for a while. */
@@ -423,7 +504,7 @@ static void sweep(struct trace_writer *w, u64 now_ns)
 
 void trace_writer_tick(struct trace_writer *w, u64 now_ns)
 {
-	if (!atomic_load(&w->is_broken))
+	if (!w->nr_failing)
 		put_holes(w);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
 		struct stream *s = &w->streams[i];
@@ -437,44 +518,6 @@ void trace_writer_tick(struct trace_writer *w, u64 now_ns)
 	}
 	if (now_ns >= w->next_sweep_ns)
 		sweep(w, now_ns);
-}
-
-static bool dir_is_empty(int fd)
-{
-	const struct dirent *e;
-	bool is_empty = true;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-
-	if (!dir) {
-		closep(&copy);
-		return false;
-	}
-	while (is_empty && (e = readdir(dir)))
-		is_empty = !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
-	(void)closedir(dir);
-	return is_empty;
-}
-
-/* Others see nothing of a trace unless its owner lets them: it tells what everybody did. */
-static int make_dir(const char *dir, int *ret_fd, struct diag *d)
-{
-	_cleanup_(closep) int fd = -1;
-	bool is_new = mkdir(dir, 0700) == 0;
-
-	if (!is_new && errno != EEXIST)
-		return diag_errno(d, -errno, "cannot make the directory %s", dir);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOTDIR)
-		return diag_err(d, -EEXIST, "%s exists and is no directory", dir);
-	if (fd < 0)
-		return diag_errno(d, -errno, "cannot open the directory %s", dir);
-	if (!is_new && !dir_is_empty(fd))
-		return diag_err(d, -EEXIST, "%s exists and is not empty", dir);
-	/* Held until the trace is closed: repairing it meanwhile would cut what is being written. */
-	(void)flock(fd, LOCK_EX | LOCK_NB);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
 }
 
 static int start_thread(struct trace_writer *w)
@@ -535,57 +578,33 @@ int trace_writer_open(const char *dir, const struct trace_writer_opts *opts,
 	init_locks(w);
 	set_opts(w, opts);
 	w->last = &w->first;
-	w->part_dir.fd = -1;
+	trace_dir_init(&w->dir);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
 		w->streams[i].ev = schema_event(i);
 		w->streams[i].part.ev = schema_event(i);
 		w->streams[i].next_cap = FIRST_ROWS;
 	}
-	w->dir = strdup(dir);
-	w->part_dir.name = w->dir;
 	w->part_dir.encoder = parquet_encoder_new(w->opts.zstd_level);
-	if (!w->dir || !w->part_dir.encoder)
+	if (!w->part_dir.encoder)
 		return diag_err(d, -ENOMEM, "out of memory");
-	r = make_dir(dir, &w->part_dir.fd, d);
+	r = trace_dir_make(&w->dir, dir, d);
 	if (r < 0)
 		return r;
-	w->part_dir.tidy = tidy_new(w->part_dir.fd);
+	w->part_dir.fd = w->dir.fd;
+	w->part_dir.name = w->dir.name;
+	w->part_dir.tidy = tidy_new(w->dir.fd);
 	r = w->part_dir.tidy ? start_thread(w) : -ENOMEM;
-	if (r < 0)
+	if (r < 0) {
+		trace_dir_remove(&w->dir);
 		return diag_errno(d, r, "cannot start a thread");
-	*ret = TAKE_PTR(w);
-	return 0;
-}
-
-static int write_manifest(int dirfd, const char *json, size_t len)
-{
-	_cleanup_(closep) int fd = -1;
-	ssize_t r;
-
-	fd = openat(dirfd, NAMES_MANIFEST_NEW,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return -errno;
-	for (size_t n = 0; n < len; n += (size_t)r) {
-		r = write(fd, json + n, len - n);
-		if (r < 0 && errno == EINTR)
-			r = 0;
-		else if (r <= 0)
-			return r < 0 ? -errno : -EIO;
 	}
-	if (fsync(fd) < 0 || renameat(dirfd, NAMES_MANIFEST_NEW, dirfd, NAMES_MANIFEST) < 0)
-		return -errno;
+	*ret = TAKE_PTR(w);
 	return 0;
 }
 
 int trace_writer_manifest(struct trace_writer *w, const char *json, size_t len, struct diag *d)
 {
-	int r = write_manifest(w->part_dir.fd, json, len);
-
-	if (r == 0)
-		return 0;
-	(void)unlinkat(w->part_dir.fd, NAMES_MANIFEST_NEW, 0);
-	return diag_errno(d, r, "cannot write %s/%s", w->dir, NAMES_MANIFEST);
+	return trace_dir_manifest(&w->dir, json, len, d);
 }
 
 int trace_writer_error(struct trace_writer *w, struct diag *d)
@@ -600,12 +619,28 @@ int trace_writer_error(struct trace_writer *w, struct diag *d)
 	return r;
 }
 
+bool trace_writer_is_failing(struct trace_writer *w, struct diag *d)
+{
+	if (!w->nr_failing)
+		return false;
+	(void)pthread_mutex_lock(&w->lock);
+	*d = w->failure;
+	(void)pthread_mutex_unlock(&w->lock);
+	return true;
+}
+
 void trace_writer_counts(const struct trace_writer *w, const struct sn_event *ev,
 			 struct trace_writer_counts *ret)
 {
 	const struct stream *s = &w->streams[ev->slot];
 
-	*ret = (struct trace_writer_counts){ s->put, s->written, s->lost };
+	*ret = (struct trace_writer_counts){ s->put - s->untold, s->written, s->lost };
+}
+
+void trace_writer_losses(const struct trace_writer *w, struct trace_writer_losses *ret)
+{
+	for (u32 i = 0; i < SN_NR_CAUSES; i++)
+		ret->by_cause[i] = w->lost[i];
 }
 
 u64 trace_writer_bytes(const struct trace_writer *w)
@@ -635,7 +670,7 @@ static void submit_surely(struct trace_writer *w, struct stream *s)
 	if (submit(w, s) == 0)
 		return;
 	/* Not even memory for a job: the writing thread is idle, its part can be played here. */
-	lose_batch(w, s, b);
+	lose_batch(w, s, b, SN_CAUSE_writer);
 	batch_free(TAKE_PTR(s->current));
 }
 
@@ -663,6 +698,7 @@ int trace_writer_finish(struct trace_writer *w, struct diag *d)
 	for (u32 i = 0; i < SN_NR_EVENTS; i++)
 		submit_surely(w, &w->streams[i]);
 	drain(w, 0);
+	trace_dir_free_reserve(&w->dir);
 	put_holes(w);
 	submit_surely(w, &w->streams[SN_SLOT_lost]);
 	stop_thread(w);
@@ -670,6 +706,18 @@ int trace_writer_finish(struct trace_writer *w, struct diag *d)
 		part_end(&w->part_dir, &w->streams[i].part);
 	tidy_wait(w->part_dir.tidy);
 	return trace_writer_error(w, d);
+}
+
+void trace_writer_give(struct trace_writer *w, uid_t uid, gid_t gid)
+{
+	trace_dir_give(&w->dir, uid, gid);
+}
+
+void trace_writer_discard(struct trace_writer *w)
+{
+	stop_thread(w);
+	tidy_wait(w->part_dir.tidy);
+	trace_dir_remove(&w->dir);
 }
 
 void trace_writer_free(struct trace_writer *w)
@@ -692,10 +740,9 @@ void trace_writer_free(struct trace_writer *w)
 	tidy_free(w->part_dir.tidy);
 	buf_done(&w->part_dir.out);
 	parquet_encoder_free(w->part_dir.encoder);
-	closep(&w->part_dir.fd);
+	trace_dir_done(&w->dir);
 	(void)pthread_cond_destroy(&w->wake);
 	(void)pthread_cond_destroy(&w->done);
 	(void)pthread_mutex_destroy(&w->lock);
-	free(w->dir);
 	free(w);
 }

@@ -5,13 +5,17 @@
  *
  * Rows are put by one thread and encoded, compressed and written by another, so
  * that the putting thread never waits: what does not fit into the memory bound is
- * counted as lost, cause "writer", and stands as a hole in lost/.
+ * counted as lost, cause "writer", and stands as a hole in lost/. What cannot be
+ * written is counted and told in the same way, and tried again as long as rows come.
  */
 #ifndef SONDE_TRACE_WRITER_H
 #define SONDE_TRACE_WRITER_H
 
+#include <sys/types.h>
+
 #include "base/diag.h"
 #include "schema/batch.h"
+#include "schema/values.h"
 
 struct trace_writer;
 
@@ -28,6 +32,11 @@ struct trace_writer_opts {
 /* What became of the rows of one event. put = written + lost once the writer is closed. */
 struct trace_writer_counts {
 	u64 put, written, lost;
+};
+
+/* Rows of all events that were lost, by cause: an enum sn_cause. */
+struct trace_writer_losses {
+	u64 by_cause[SN_NR_CAUSES];
 };
 
 /*
@@ -47,7 +56,7 @@ int trace_writer_put(struct trace_writer *w, const struct sn_event *ev, const vo
 /* Flushes what has waited longer than flush_ns; call it every now and then with the time. */
 void trace_writer_tick(struct trace_writer *w, u64 now_ns);
 
-/* Replaces manifest.json atomically (temporary name, fsync, rename) by this text. */
+/* See trace_dir_manifest(). */
 int trace_writer_manifest(struct trace_writer *w, const char *json, size_t len, struct diag *d);
 
 /*
@@ -56,12 +65,20 @@ int trace_writer_manifest(struct trace_writer *w, const char *json, size_t len, 
  */
 int trace_writer_error(struct trace_writer *w, struct diag *d);
 
+/* Does what was tried last fail? Then *d says how, and rows are lost until it can be written. */
+bool trace_writer_is_failing(struct trace_writer *w, struct diag *d);
+
 void trace_writer_counts(const struct trace_writer *w, const struct sn_event *ev,
 			 struct trace_writer_counts *ret);
+void trace_writer_losses(const struct trace_writer *w, struct trace_writer_losses *ret);
 u64 trace_writer_bytes(const struct trace_writer *w);
 
 /* Flushes everything, waits for the thread, closes the files. Counts stay readable until free. */
 int trace_writer_finish(struct trace_writer *w, struct diag *d);
+/* After that, and the last manifest: see trace_dir_give(). */
+void trace_writer_give(struct trace_writer *w, uid_t uid, gid_t gid);
+/* Instead of it: nothing of the trace is left. */
+void trace_writer_discard(struct trace_writer *w);
 void trace_writer_free(struct trace_writer *w);
 DEFINE_FREEP(struct trace_writer, trace_writer_free)
 

@@ -304,6 +304,7 @@ class Compare:
 
 OUTCOMES = ("emitted", "stored", "filtered", "sampled", "aggregated", "unmatched", "ignored",
             "lost_ring", "lost_map")
+WRITER_CAUSES = ("writer", "disk_full", "read_only", "write_error")
 
 
 def conservation(manifest, rows, strict_rows=True):
@@ -340,8 +341,8 @@ def conservation(manifest, rows, strict_rows=True):
         if strict_rows and nr_rows.get(name, 0) != ev["written"]:
             out.append("%s: %d rows in the trace, %d written" %
                        (name, nr_rows.get(name, 0), ev["written"]))
-        for cause in ("ring", "writer"):
-            told = nr_lost.get((name, cause), 0)
+        for cause, names in (("ring", ("ring",)), ("writer", WRITER_CAUSES)):
+            told = sum(nr_lost.get((name, n), 0) for n in names)
             if told != ev["lost_" + cause]:
                 out.append("%s: `lost` rows tell %d lost by the %s, the counters %d" %
                            (name, told, cause, ev["lost_" + cause]))

@@ -351,46 +351,72 @@ static void put_rows(struct trace_writer *w, const struct sn_event *ev, u64 from
 	}
 }
 
-/* All holes of the event, which its writer left. */
-static u64 sum_of_holes(const char *dir, const char *of)
+static bool text_is(const struct column *c, u32 row, const char *want)
+{
+	size_t len;
+	const char *text = strings_get(&c->dict, (u32)column_num(c, row), &len);
+
+	return len == strlen(want) && !memcmp(text, want, len);
+}
+
+/* All holes of the event, which its writer left by this cause. */
+static u64 sum_of_holes(const char *dir, const char *of, const char *cause)
 {
 	const struct sn_event *lost = schema_event(SN_SLOT_lost);
 	int column_of = schema_column(lost, "of"), column_nr = schema_column(lost, "nr");
+	int column_cause = schema_column(lost, "cause");
 	struct trace_cursor *c;
 	const struct batch *b;
 	struct diag d = {};
 	struct trace *t;
-	size_t len;
 	u64 nr = 0;
 
 	check_eq(trace_open(dir, &t, &d), 0);
 	check_eq(trace_cursor_open(t, lost, NULL, 0, UINT64_MAX, &c, &d), 0);
 	while (trace_cursor_next(c, &b, &d) > 0) {
-		for (u32 i = 0; i < b->nr; i++) {
-			const struct column *name = &b->columns[column_of];
-
-			if (!memcmp(strings_get(&name->dict, (u32)column_num(name, i), &len), of,
-				    strlen(of)))
+		for (u32 i = 0; i < b->nr; i++)
+			if (text_is(&b->columns[column_of], i, of) &&
+			    text_is(&b->columns[column_cause], i, cause))
 				nr += column_num(&b->columns[column_nr], i);
-		}
 	}
 	trace_cursor_free(c);
 	trace_free(t);
 	return nr;
 }
 
+/* Fills the file system to the last byte. */
+static void fill(const char *path)
+{
+	static const u8 block[4096];
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	check(fd >= 0);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	check_eq(errno, ENOSPC);
+	close(fd);
+}
+
+/* The reserve has room for the hole and for the manifest, also where not a byte is left. */
 TEST(full_disk_keeps_what_was_written)
 {
 	struct trace_writer_opts opts = { .rows_per_group = 500 };
 	const struct sn_event *ev = schema_event(SN_SLOT_vfs_read);
 	const char *disk = mount_small_disk("size=1m");
+	char dir[256], want[400], filler[300];
+	struct trace_writer_losses losses;
 	struct trace_writer_counts counts;
+	const char *mark = "{\"sonde\":{\"version\":\"0\",\"schema\":1}}";
+	static char manifest[20000];
 	struct trace_writer *w;
 	struct diag d = {};
-	char dir[256], want[400];
 
 	(void)snprintf(dir, sizeof(dir), "%s/trace", disk);
+	(void)snprintf(filler, sizeof(filler), "%s/filler", disk);
+	memset(manifest, ' ', sizeof(manifest));
+	(void)memcpy(manifest, mark, strlen(mark));
 	check_eq(trace_writer_open(dir, &opts, &w, &d), 0);
+	check(!trace_writer_is_failing(w, &d));
 	for (u64 i = 0; i < 40; i++) {
 		put_rows(w, ev, i * 500, 500);
 		(void)usleep(20000);
@@ -399,18 +425,43 @@ TEST(full_disk_keeps_what_was_written)
 	(void)snprintf(want, sizeof(want),
 		       "cannot write %s/vfs_read/0000.parquet: No space left on device", dir);
 	check_str(d.text, want);
+	d = (struct diag){};
+	check(trace_writer_is_failing(w, &d));
+	check_str(d.text, want);
+	fill(filler);
+	check_eq(trace_writer_manifest(w, manifest, sizeof(manifest), NULL), -ENOSPC);
 	check_eq(trace_writer_finish(w, &d), -ENOSPC);
+	check_eq(trace_writer_manifest(w, manifest, sizeof(manifest), &d), 0);
 	trace_writer_counts(w, ev, &counts);
+	trace_writer_losses(w, &losses);
 	printf("# put %" PRIu64 ", written %" PRIu64 ", lost %" PRIu64 "\n", counts.put,
 	       counts.written, counts.lost);
 	check_eq(counts.put, 20000);
 	check_eq(counts.written + counts.lost, counts.put);
 	check(counts.written > 0 && counts.lost > 0);
+	check_eq(losses.by_cause[SN_CAUSE_disk_full], counts.lost);
+	check_eq(losses.by_cause[SN_CAUSE_writer], 0);
 	trace_writer_free(w);
+	check_eq(unlink(filler), 0);
 	check_eq(read_back(dir, ev, NULL, 20000, &d), counts.written);
+	check_eq(sum_of_holes(dir, "vfs_read", "disk_full"), counts.lost);
 	check_eq(damaged_parts(dir), 0);
 	check_eq(umount(disk), 0);
 	remove_all(disk);
+}
+
+/* Puts rows until so many are written, for a while; how many are. */
+static u64 put_until(struct trace_writer *w, const struct sn_event *ev, u64 from, u64 want)
+{
+	struct trace_writer_counts counts = {};
+
+	for (u64 i = 0; i < 600 && counts.written < want; i++) {
+		put_rows(w, ev, from + i * 500, 500);
+		trace_writer_tick(w, i);
+		(void)usleep(20000);
+		trace_writer_counts(w, ev, &counts);
+	}
+	return counts.written;
 }
 
 /* Room again: writing goes on, and the hole is written down. */
@@ -419,7 +470,6 @@ TEST(disk_with_room_again_is_written_again)
 	struct trace_writer_opts opts = { .rows_per_group = 500 };
 	const struct sn_event *ev = schema_event(SN_SLOT_vfs_read);
 	const char *disk = mount_small_disk("size=8m");
-	static const u8 filler[7800 << 10];
 	struct trace_writer_counts counts, before;
 	struct trace_writer *w;
 	char dir[256], file[256];
@@ -427,30 +477,61 @@ TEST(disk_with_room_again_is_written_again)
 
 	(void)snprintf(dir, sizeof(dir), "%s/trace", disk);
 	(void)snprintf(file, sizeof(file), "%s/filler", disk);
-	store_file(file, filler, sizeof(filler));
 	check_eq(trace_writer_open(dir, &opts, &w, &d), 0);
+	fill(file);
 	for (u64 i = 0; i < 30; i++) {
 		put_rows(w, ev, i * 500, 500);
 		trace_writer_tick(w, i);
 		(void)usleep(20000);
 	}
 	check_eq(trace_writer_error(w, NULL), -ENOSPC);
+	check(trace_writer_is_failing(w, &d));
 	trace_writer_counts(w, ev, &before);
 	check_eq(unlink(file), 0);
-	counts = before;
-	for (u64 i = 30; i < 300 && counts.written == before.written; i++) {
-		put_rows(w, ev, i * 500, 500);
-		trace_writer_tick(w, i);
-		(void)usleep(20000);
-		trace_writer_counts(w, ev, &counts);
-	}
-	check(counts.written > before.written);
+	check(put_until(w, ev, 30 * 500, before.written + 1) > before.written);
+	check(!trace_writer_is_failing(w, &d));
 	check_eq(trace_writer_finish(w, &d), -ENOSPC); /* it was once, and is not forgotten */
+	check(!trace_writer_is_failing(w, &d));
 	trace_writer_counts(w, ev, &counts);
 	trace_writer_free(w);
 	check_eq(counts.written + counts.lost, counts.put);
 	check_eq(read_back(dir, ev, NULL, 1000000, &d), counts.written);
-	check_eq(sum_of_holes(dir, "vfs_read"), counts.lost);
+	check_eq(sum_of_holes(dir, "vfs_read", "disk_full"), counts.lost);
+	check_eq(umount(disk), 0);
+	remove_all(disk);
+}
+
+/* An event whose small groups find room does not hide that another's do not. */
+TEST(events_fail_each_for_itself)
+{
+	struct trace_writer_opts opts = { .rows_per_group = 5000 };
+	const struct sn_event *large = schema_event(SN_SLOT_vfs_read);
+	const struct sn_event *small = schema_event(SN_SLOT_clock);
+	const char *disk = mount_small_disk("size=1m");
+	struct trace_writer_counts counts;
+	struct trace_writer *w;
+	struct diag d = {};
+	char dir[256];
+
+	(void)snprintf(dir, sizeof(dir), "%s/trace", disk);
+	check_eq(trace_writer_open(dir, &opts, &w, &d), 0);
+	for (u64 i = 0; i < 400 && !trace_writer_is_failing(w, &d); i++) {
+		put_rows(w, large, i * 5000, 5000);
+		(void)usleep(50000);
+	}
+	check(trace_writer_is_failing(w, &d));
+	check(strstr(d.text, "vfs_read"));
+	put_rows(w, small, 0, 10);
+	trace_writer_tick(w, 1);
+	trace_writer_tick(w, 1 + 3000000000ull);
+	wait_written(w, small, 10);
+	check(trace_writer_is_failing(w, &d));
+	(void)trace_writer_finish(w, &d);
+	trace_writer_counts(w, small, &counts);
+	check_eq(counts.lost, 0);
+	trace_writer_counts(w, large, &counts);
+	check_eq(sum_of_holes(dir, "vfs_read", "disk_full"), counts.lost);
+	trace_writer_free(w);
 	check_eq(umount(disk), 0);
 	remove_all(disk);
 }
@@ -460,6 +541,7 @@ TEST(read_only_disk_is_said_to_be_one)
 	struct trace_writer_opts opts = { .rows_per_group = 50 };
 	const struct sn_event *ev = schema_event(SN_SLOT_vfs_read);
 	const char *disk = mount_small_disk("size=1m");
+	struct trace_writer_losses losses;
 	struct trace_writer_counts counts;
 	struct trace_writer *w, *other;
 	struct diag d = {};
@@ -474,8 +556,10 @@ TEST(read_only_disk_is_said_to_be_one)
 	check_eq(trace_writer_finish(w, &d), -EROFS);
 	check(strstr(d.text, "0000.parquet: Read-only file system"));
 	trace_writer_counts(w, ev, &counts);
+	trace_writer_losses(w, &losses);
 	check_eq(counts.written, 100);
 	check_eq(counts.lost, 100);
+	check_eq(losses.by_cause[SN_CAUSE_read_only], 100);
 	trace_writer_free(w);
 	check_eq(read_back(dir, ev, NULL, 100, &d), 100);
 	(void)snprintf(dir, sizeof(dir), "%s/other", disk);
@@ -491,6 +575,7 @@ TEST(vanished_directory_is_noticed)
 	struct trace_writer_opts opts = { .rows_per_group = 50 };
 	const struct sn_event *ev = schema_event(SN_SLOT_vfs_read);
 	const char *dir = fresh_path();
+	struct trace_writer_losses losses;
 	struct trace_writer_counts counts;
 	struct trace_writer *w;
 	struct diag d = {};
@@ -503,8 +588,10 @@ TEST(vanished_directory_is_noticed)
 	check_eq(trace_writer_finish(w, &d), -ENOENT);
 	check(strstr(d.text, "cannot write") && strstr(d.text, "No such file or directory"));
 	trace_writer_counts(w, ev, &counts);
+	trace_writer_losses(w, &losses);
 	check_eq(counts.written, 50);
 	check_eq(counts.lost, 100);
+	check_eq(losses.by_cause[SN_CAUSE_write_error], 100);
 	trace_writer_free(w);
 }
 
@@ -541,5 +628,5 @@ TESTS(cut_at_every_byte_keeps_what_was_complete, garbage_behind_a_footer_is_pass
       repair_makes_files_whole, repair_leaves_alone_what_is_not_its_own, flipped_bits_are_survived,
       flipped_bits_of_pages_are_found, kill_at_any_moment_keeps_what_was_flushed,
       full_disk_keeps_what_was_written, disk_with_room_again_is_written_again,
-      read_only_disk_is_said_to_be_one, vanished_directory_is_noticed,
+      events_fail_each_for_itself, read_only_disk_is_said_to_be_one, vanished_directory_is_noticed,
       part_that_others_touch_is_left_for_a_new_one)

@@ -488,6 +488,86 @@ TEST(writer_takes_no_directory_that_holds_something)
 	remove_all(dir);
 }
 
+/* Two writers, one empty directory: the first has it. */
+TEST(a_directory_has_one_writer)
+{
+	const char *dir = fresh_path();
+	struct trace_writer *w, *other;
+	struct diag d = {};
+
+	check_eq(mkdir(dir, 0700), 0);
+	check_eq(trace_writer_open(dir, NULL, &w, &d), 0);
+	check_eq(trace_writer_open(dir, NULL, &other, &d), -EEXIST);
+	check(strstr(d.text, "is being written by another sonde"));
+	check_eq(trace_writer_finish(w, &d), 0);
+	trace_writer_free(w);
+	remove_all(dir);
+}
+
+static void record_a_little(const char *dir, struct trace_writer **ret)
+{
+	struct sample sample;
+	struct diag d = {};
+
+	check_eq(trace_writer_open(dir, NULL, ret, &d), 0);
+	for (u32 i = 0; i < 100; i++) {
+		random_sample(&sample, schema_event(i % SN_NR_EVENTS), i);
+		check_eq(put_sample(*ret, &sample), 0);
+	}
+	check_eq(trace_writer_manifest(*ret, "{}", 2, &d), 0);
+}
+
+TEST(a_trace_that_is_discarded_leaves_nothing)
+{
+	const char *dir = fresh_path();
+	struct trace_writer *w;
+	struct stat st;
+
+	/* Where the directory was there before, it stays. */
+	for (int was_there = 0; was_there < 2; was_there++) {
+		if (was_there)
+			check_eq(mkdir(dir, 0700), 0);
+		record_a_little(dir, &w);
+		trace_writer_tick(w, 1);
+		trace_writer_tick(w, 1 + 3000000000ull); /* to the disk with it */
+		trace_writer_discard(w);
+		trace_writer_free(w);
+		check_eq(stat(dir, &st), was_there ? 0 : -1);
+	}
+	check_eq(rmdir(dir), 0); /* it is empty */
+}
+
+static uid_t wanted_owner;
+
+static int check_owner(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)path;
+	(void)type;
+	(void)at;
+	return st->st_uid != wanted_owner;
+}
+
+TEST(a_trace_can_be_given_away)
+{
+	const char *dir = fresh_path();
+	struct trace_writer *w;
+	struct diag d = {};
+
+	if (geteuid())
+		skip("needs root");
+	for (int was_there = 0; was_there < 2; was_there++) {
+		if (was_there)
+			check_eq(mkdir(dir, 0700), 0);
+		wanted_owner = was_there ? 0 : 65534;
+		record_a_little(dir, &w);
+		check_eq(trace_writer_finish(w, &d), 0);
+		trace_writer_give(w, 65534, 65534);
+		trace_writer_free(w);
+		check_eq(nftw(dir, check_owner, 8, FTW_PHYS), 0);
+		remove_all(dir);
+	}
+}
+
 TEST(what_is_no_trace_is_said_to_be_none)
 {
 	const char *dir = fresh_path();
@@ -601,5 +681,7 @@ TESTS(every_event_reads_back, large_groups_read_back, events_do_not_mix,
       statistics_are_right, rotation_loses_no_row, complete_parts_are_tidied,
       rows_are_flushed_after_a_while, overflow_is_counted_and_leaves_a_hole,
       malformed_records_are_refused, manifest_is_what_was_written_last,
-      writer_takes_no_directory_that_holds_something, what_is_no_trace_is_said_to_be_none,
-      files_of_other_versions_are_read, folders_of_unknown_events_are_left_alone)
+      writer_takes_no_directory_that_holds_something, a_directory_has_one_writer,
+      a_trace_that_is_discarded_leaves_nothing, a_trace_can_be_given_away,
+      what_is_no_trace_is_said_to_be_none, files_of_other_versions_are_read,
+      folders_of_unknown_events_are_left_alone)
