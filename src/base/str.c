@@ -44,7 +44,7 @@ int str_to_u64(const char *s, size_t len, u64 *ret)
 
 int str_to_size(const char *s, size_t len, u64 *ret_bytes)
 {
-	static const char units[] = "KMGT";
+	static const char units[] = "KMGTkmgt";
 	const char *unit;
 	size_t used;
 	u64 v;
@@ -56,7 +56,7 @@ int str_to_size(const char *s, size_t len, u64 *ret_bytes)
 		unit = used + 1 == len ? memchr(units, s[used], strlen(units)) : NULL;
 		if (!unit)
 			return -EINVAL;
-		if (__builtin_mul_overflow(v, 1024ull << 10 * (unit - units), &v))
+		if (__builtin_mul_overflow(v, 1024ull << 10 * ((unit - units) % 4), &v))
 			return -ERANGE;
 	}
 	*ret_bytes = v;
@@ -89,9 +89,9 @@ static u64 unit_ns(const char *s, size_t len, u64 bare_ns)
 
 int str_to_duration(const char *s, size_t len, u64 bare_ns, u64 *ret_ns)
 {
-	size_t used, digits = 0;
-	u64 whole, fraction = 0, scale = 1, ns;
-	int r = leading_u64(s, len, &whole, &used);
+	u64 whole = 0, fraction = 0, scale = 1, ns;
+	size_t used = 0, digits = 0;
+	int r = len && *s == '.' ? 0 : leading_u64(s, len, &whole, &used);
 
 	if (r < 0)
 		return r;
@@ -122,8 +122,10 @@ bool str_next_item(const char **s, const char **ret, size_t *ret_len)
 	if (!*s)
 		return false;
 	end = strchrnul(*s, ',');
-	*ret = *s;
-	*ret_len = (size_t)(end - *s);
+	*ret = *s + strspn(*s, " ");
+	*ret_len = *ret < end ? (size_t)(end - *ret) : 0;
+	while (*ret_len && (*ret)[*ret_len - 1] == ' ')
+		--*ret_len;
 	*s = *end ? end + 1 : NULL;
 	return true;
 }

@@ -11,18 +11,18 @@
 /* Decimal digits and nothing else. -EINVAL if it is no number, -ERANGE if it is too large. */
 int str_to_u64(const char *s, size_t len, u64 *ret);
 
-/* Bytes: digits and perhaps K, M, G or T, powers of 1024. Errors as above. */
+/* Bytes: digits and perhaps K, M, G or T (or k, m, g, t), powers of 1024. Errors as above. */
 int str_to_size(const char *s, size_t len, u64 *ret_bytes);
 
 /*
- * A span of time: digits, perhaps a decimal fraction, and ns, us, ms, s, m, h or
+ * A span of time: digits, a decimal fraction, or both, and ns, us, ms, s, m, h or
  * d. Without a unit the number counts in units of bare_ns; if that is 0, -EINVAL.
  */
 int str_to_duration(const char *s, size_t len, u64 bare_ns, u64 *ret_ns);
 
 /*
  * The next item of a comma-separated list in *ret and *ret_len, and *s behind it.
- * False at the end. Empty items are items, so that "a,,b" can be refused.
+ * Blanks around it are not of it. False at the end. Empty items are items, so that "a,,b" can be refused.
  */
 bool str_next_item(const char **s, const char **ret, size_t *ret_len);
 

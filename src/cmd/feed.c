@@ -2,6 +2,7 @@
 #include "cmd/feed.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,13 +86,42 @@ static int add_devices(const struct filter_opts *f, struct sn_cfg *cfg, struct d
 	return 0;
 }
 
-static int add_uids(const struct filter_opts *f, struct sn_cfg *cfg, struct diag *d)
+/* A number is one, whatever users are called. */
+static int find_user(const char *word, size_t len, u32 *ret, struct diag *d)
 {
-	if (f->uids.nr > SN_MAX_UIDS)
-		return diag_err(d, -E2BIG, "at most %d users can be given", SN_MAX_UIDS);
-	for (u32 i = 0; i < f->uids.nr; i++)
-		cfg->uids[cfg->nr_uids++] = f->uids.v[i];
+	_cleanup_(freep) char *name = strndup(word, len);
+	const struct passwd *user;
+	u64 number;
+
+	if (!name)
+		return -ENOMEM;
+	if (str_to_u64(word, len, &number) == 0 && number <= UINT32_MAX) {
+		*ret = (u32)number;
+		return 0;
+	}
+	user = getpwnam(name);
+	if (!user)
+		return diag_err(d, -EINVAL, "--uid: there is no user '%s'", name);
+	*ret = user->pw_uid;
 	return 0;
+}
+
+static int add_users(const struct filter_opts *f, struct sn_cfg *cfg, struct diag *d)
+{
+	const char *list, *item;
+	size_t len;
+	int r = 0;
+
+	for (u32 i = 0; i < f->users.nr; i++) {
+		list = f->users.v[i];
+		while (!r && str_next_item(&list, &item, &len)) {
+			if (cfg->nr_uids == SN_MAX_UIDS)
+				return diag_err(d, -E2BIG, "at most %d users can be given",
+						SN_MAX_UIDS);
+			r = find_user(item, len, &cfg->uids[cfg->nr_uids++], d);
+		}
+	}
+	return r;
 }
 
 static int check_tids(const struct filter_opts *f, struct diag *d)
@@ -146,8 +176,7 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	if (f->min_bytes > f->max_bytes)
 		return diag_err(d, -EINVAL, "--min-size is larger than --max-size");
 	r = r < 0 ? r : add_devices(f, &o->cfg, d);
-	r = r < 0 ? r : add_uids(f, &o->cfg, d);
-	r = r < 0 ? r : check_tids(f, d);
+	r = r < 0 ? r : add_users(f, &o->cfg, d);
 	if (r < 0)
 		return r;
 	if (f->comm) {
@@ -164,6 +193,8 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 		o->cgroups[o->nr_cgroups++] = f->cgroups.v[i];
 	}
 	memcpy(l->sample, o->cfg.sample, sizeof(l->sample));
+	memcpy(l->uids, o->cfg.uids, sizeof(l->uids));
+	l->nr_uids = o->cfg.nr_uids;
 	l->named = named_events(&f->streams);
 	o->cfg.events = l->events;
 	o->cfg.min_latency_ns = f->min_latency_ns;
@@ -211,7 +242,8 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 	if (r < 0)
 		return r;
 	*ret_usage = false;
-	r = target_watch(&l->target, f->pids.v, f->pids.nr, d);
+	r = check_tids(f, d);
+	r = r < 0 ? r : target_watch(&l->target, f->pids.v, f->pids.nr, d);
 	if (r < 0)
 		return r;
 	l->enrich = enrich_new(&(struct enrich_opts){ .live = true, .max_name_bytes = 16 << 20 });

@@ -22,6 +22,7 @@ struct feed {
 	u64 events;               /* bit per slot: rows that are handed out */
 	u64 named;                /* events that -e names by themselves */
 	u32 sample[SN_NR_EVENTS]; /* 1 in so many is kept */
+	u32 uids[SN_MAX_UIDS], nr_uids;
 	u64 started_ns, started_wall_ns, stopped_ns, stopped_wall_ns;
 	u64 rows[SN_NR_EVENTS]; /* handed out */
 	feed_fn fn;

@@ -39,7 +39,7 @@ const struct opt filter_row_rows[] = {
 	  .help = "only operations that failed" },
 	{ .name = "sample", .metavar = "STREAM=N", .type = OPT_STRINGS,
 	  AT(samples),
-	  .help = "keep one row in N of these events; may be given several times" },
+	  .help = "keep one row in N of these events; several are separated by commas" },
 	{ .name = "pseudo-fs", .metavar = "", .type = OPT_FLAG,
 	  AT(pseudo_fs),
 	  .help = "also files of proc, sysfs and their like, pipes, sockets and character "
@@ -58,9 +58,9 @@ const struct opt filter_thread_rows[] = {
 	  AT(comm),
 	  .help = "only threads of this name: a glob, or a regular expression between "
 		  "slashes (/^kworker/)" },
-	{ .name = "uid", .metavar = "UIDS", .type = OPT_IDS,
-	  AT(uids),
-	  .help = "only threads of these users, by number" },
+	{ .name = "uid", .metavar = "USERS", .type = OPT_STRINGS,
+	  AT(users),
+	  .help = "only threads of these users, by number or name" },
 	{ .name = "cgroup", .metavar = "PATH", .type = OPT_STRINGS,
 	  AT(cgroups), .complete = OPT_COMPLETE_DIR,
 	  .help = "only threads in this cgroup or below it; may be given several times" },

@@ -166,15 +166,15 @@ static void put_instant(struct buf *b, const char *name, u64 mono, u64 wall)
 	buf_putc(b, '}');
 }
 
-static void put_ids(struct buf *b, const char *name, const struct opt_ids *ids)
+static void put_ids(struct buf *b, const char *name, const u32 *ids, u32 nr)
 {
-	if (!ids->nr)
+	if (!nr)
 		return;
 	key(b, name);
 	buf_putc(b, '[');
-	for (u32 i = 0; i < ids->nr; i++) {
+	for (u32 i = 0; i < nr; i++) {
 		item(b);
-		buf_put_u64(b, ids->v[i]);
+		buf_put_u64(b, ids[i]);
 	}
 	buf_putc(b, ']');
 }
@@ -192,15 +192,15 @@ static void put_words(struct buf *b, const char *name, const struct opt_strings 
 	buf_putc(b, ']');
 }
 
-static void put_filters(struct buf *b, const struct filter_opts *o)
+static void put_filters(struct buf *b, const struct filter_opts *o, const struct feed *l)
 {
 	key(b, "filters");
 	buf_putc(b, '{');
 	put_words(b, "events", &o->streams);
 	put_words(b, "op", &o->ops);
-	put_ids(b, "pid", &o->pids);
-	put_ids(b, "tid", &o->tids);
-	put_ids(b, "uid", &o->uids);
+	put_ids(b, "pid", o->pids.v, o->pids.nr);
+	put_ids(b, "tid", o->tids.v, o->tids.nr);
+	put_ids(b, "uid", l->uids, l->nr_uids);
 	if (o->comm)
 		put_str(b, "comm", o->comm);
 	put_words(b, "cgroup", &o->cgroups);
@@ -433,7 +433,7 @@ void manifest_text(struct buf *b, const struct manifest_facts *f)
 	buf_puts(b, "{\"name\":\"CLOCK_MONOTONIC\"");
 	put_u64(b, "offset_ns", l->started_wall_ns - l->started_ns);
 	buf_putc(b, '}');
-	put_filters(b, &f->opts->filter);
+	put_filters(b, &f->opts->filter, l);
 	put_sampling(b, l);
 	put_streams(b, l, p);
 	put_programs(b, l, p);

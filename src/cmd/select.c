@@ -2,6 +2,7 @@
 #include "cmd/select.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "schema/select.h"
@@ -35,10 +36,18 @@ int select_streams(const struct opt_strings *words, bool with_core, u64 *ret_eve
 
 int select_samples(const struct opt_strings *words, u32 nr[SN_NR_EVENTS], struct diag *d)
 {
+	const char *list, *item;
+	size_t len;
 	int r = 0;
 
-	for (u32 i = 0; i < words->nr && !r; i++)
-		r = select_sample(words->v[i], nr, d);
+	for (u32 i = 0; i < words->nr; i++) {
+		list = words->v[i];
+		while (!r && str_next_item(&list, &item, &len)) {
+			_cleanup_(freep) char *text = strndup(item, len);
+
+			r = text ? select_sample(text, nr, d) : -ENOMEM;
+		}
+	}
 	return r;
 }
 
@@ -157,16 +166,17 @@ static int check_field(const char *name, u64 events, struct diag *d)
 	return diag_err(d, -EINVAL, "none of the events has a field '%s'", name);
 }
 
-/* Cuts text at its commas into names, and ends these with NULL. */
+/* Cuts text at its commas into names, and ends these with NULL. A comma is passed before it is cut. */
 static u32 cut(char *text, const char **names)
 {
+	const char *rest = text, *item;
+	size_t len;
 	u32 nr = 0;
 
-	for (char *comma; (comma = strchr(text, ',')); text = comma + 1) {
-		*comma = 0;
-		names[nr++] = text;
+	while (str_next_item(&rest, &item, &len)) {
+		text[(size_t)(item - text) + len] = 0;
+		names[nr++] = item;
 	}
-	names[nr++] = text;
 	names[nr] = NULL;
 	return nr;
 }

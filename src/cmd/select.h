@@ -20,7 +20,7 @@ u64 select_all(void);
 int select_streams(const struct opt_strings *words, bool with_core, u64 *ret_events,
 		   struct diag *d);
 
-/* STREAM=N each: nr[slot] is set to N for the events of the stream. */
+/* STREAM=N, separated by commas: nr[slot] is set to N for the events of the stream. */
 int select_samples(const struct opt_strings *words, u32 nr[SN_NR_EVENTS], struct diag *d);
 
 /*

@@ -269,7 +269,11 @@ TEST(durations)
 	check_eq(duration("", 1), -EINVAL);
 	check_eq(duration("s", 1), -EINVAL);
 	check_eq(duration("1.s", 1), -EINVAL);
-	check_eq(duration(".5s", 1), -EINVAL);
+	check_eq(duration(".5s", 1), 500000000);
+	check_eq(duration(".25", 1000000000), 250000000);
+	check_eq(duration(".", 1), -EINVAL);
+	check_eq(duration(".s", 1), -EINVAL);
+	check_eq(duration("..5s", 1), -EINVAL);
 	check_eq(duration("1 s", 1), -EINVAL);
 	check_eq(duration("1S", 1), -EINVAL);
 	check_eq(duration("-1s", 1), -EINVAL);
@@ -280,6 +284,7 @@ TEST(durations)
 TEST(globs_and_lists)
 {
 	const char *list = "a,,bc,", *item;
+	const char *blanks = " a b , ,c";
 	size_t len;
 
 	check(str_next_item(&list, &item, &len) && len == 1 && *item == 'a');
@@ -287,6 +292,10 @@ TEST(globs_and_lists)
 	check(str_next_item(&list, &item, &len) && len == 2);
 	check(str_next_item(&list, &item, &len) && len == 0);
 	check(!str_next_item(&list, &item, &len));
+	check(str_next_item(&blanks, &item, &len) && len == 3 && !memcmp(item, "a b", 3));
+	check(str_next_item(&blanks, &item, &len) && len == 0);
+	check(str_next_item(&blanks, &item, &len) && len == 1 && *item == 'c');
+	check(!str_next_item(&blanks, &item, &len));
 	check(str_glob("vfs_*", 5, "vfs_read") && !str_glob("vfs_*", 5, "block_io"));
 	check(str_glob("vfs_r*xxx", 6, "vfs_read"));
 	check(!str_glob("*", 0, "x"));

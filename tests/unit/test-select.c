@@ -69,6 +69,7 @@ TEST(each_name_is_its_event)
 		check_eq(select_events(ev->name, SELECT_CORE, &events, NULL), 0);
 		check_eq(events, 1ull << slot);
 	}
+	check_events(" vfs_read , vfs_open", 1ull << SN_SLOT_vfs_read | 1ull << SN_SLOT_vfs_open);
 	check_eq(select_events("core", SELECT_CORE, &events, NULL), 0);
 	check_eq(events, domain_of(SN_EV_tasks));
 }
@@ -90,7 +91,8 @@ static const struct {
 	{ "fsnyc", "unknown stream \"fsnyc\": did you mean \"vfs_fsync\"?" },
 	{ "qqqqqqqq", "unknown stream \"qqqqqqqq\"" },
 	{ "x", "unknown stream \"x\"" },
-	{ " vfs", "unknown stream \" vfs\": did you mean \"vfs\"?" },
+	{ "v fs", "unknown stream \"v fs\": did you mean \"vfs\"?" },
+	{ "vfs, ", "a stream is missing at character 6 of \"vfs, \"" },
 	{ "net_*", "no stream matches \"net_*\"" },
 	{ "task", "unknown stream \"task\"" },
 	{ "tasks", "\"tasks\" is a part of every trace, no stream" },
