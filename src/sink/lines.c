@@ -86,14 +86,21 @@ static void cells_free(struct cells *cs)
 }
 DEFINE_FREEP(struct cells, cells_free)
 
+static bool has_all_columns(const struct lines *l, const struct sn_event *ev)
+{
+	return !l->columns || l->sink.whole >> ev->slot & 1;
+}
+
 u32 lines_nr_columns(const struct lines *l, const struct sn_event *ev)
 {
-	return l->columns ? l->nr_columns : (u32)ev->nr_columns + (l->sink.wall != NULL);
+	if (!has_all_columns(l, ev))
+		return l->nr_columns;
+	return (u32)ev->nr_columns + (l->sink.wall != NULL);
 }
 
 const char *lines_column(const struct lines *l, const struct sn_event *ev, u32 i)
 {
-	if (l->columns)
+	if (!has_all_columns(l, ev))
 		return l->columns[i];
 	if (i && l->sink.wall)
 		return i == 1 ? SINK_WALL : ev->columns[i - 1].name;

@@ -18,6 +18,7 @@ struct sink {
 	 * chosen columns it stands where its name does, else behind ts.
 	 */
 	struct wall *wall;
+	u64 whole; /* events, a bit a slot, that are written with all columns, whichever are wanted */
 };
 
 #define SINK_WALL "wall"

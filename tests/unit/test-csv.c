@@ -243,6 +243,44 @@ TEST(what_cannot_be_written)
 	close(fd);
 }
 
+/* Rows of two columns, and between them a hole with all of its own. */
+TEST(an_event_that_is_whole_has_all_its_columns)
+{
+	static const char *const columns[] = { "nr", "pid", NULL };
+	const struct sn_event *ev = schema_by_id(SN_EV_proc_exit), *lost = schema_by_id(SN_EV_lost);
+	struct batch *rows = rows_make(ev, 1), *hole = rows_make(lost, 1);
+	int fd = memfd_create("csv", MFD_CLOEXEC);
+	struct buf want = {}, text = {};
+	struct sink *s;
+	size_t len;
+	char *got;
+
+	check_eq(csv_open(fd, columns, &s, NULL), 0);
+	s->whole = 1ull << SN_SLOT_lost;
+	for (u32 i = 0; i < 2; i++) {
+		check_eq(s->ops->rows(s, rows, 0, 1, NULL), 0);
+		buf_puts(&want, i ? "\nnr,pid\n," : "nr,pid\n,");
+		if (rows_value(rows, (u32)schema_column(ev, "pid"), 0, &text))
+			put_quoted(&want, &text);
+		buf_putc(&want, '\n');
+		if (i)
+			break;
+		check_eq(s->ops->rows(s, hole, 0, 1, NULL), 0);
+		buf_putc(&want, '\n');
+		expect_header(&want, lost);
+		expect_rows(&want, hole);
+	}
+	check_eq(s->ops->close(s, NULL), 0);
+	got = rows_slurp(fd, &len);
+	rows_check_same(got, len, &want);
+	free(got);
+	close(fd);
+	batch_free(rows);
+	batch_free(hole);
+	buf_done(&want);
+	buf_done(&text);
+}
+
 TEST(nothing_to_close)
 {
 	struct sink *s;
@@ -254,4 +292,4 @@ TEST(nothing_to_close)
 
 TESTS(random_rows_of_every_event, columns_in_the_order_asked_for, null_is_not_the_empty_text,
       more_columns_than_a_set_has_bits, another_event_has_its_own_header, what_cannot_be_written,
-      nothing_to_close)
+      an_event_that_is_whole_has_all_its_columns, nothing_to_close)
