@@ -8,7 +8,8 @@
 
 #include "base/macro.h"
 
-#define LOG_MODULES(X) X(probe) X(ring) X(filter) X(enrich) X(trace) X(cmd)
+/* libbpf and the verifier; rings, once a second; each write of a trace. */
+#define LOG_MODULES(X) X(probe) X(ring) X(trace)
 
 enum log_module {
 #define X(name) LOG_##name,

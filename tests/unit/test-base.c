@@ -146,12 +146,12 @@ TEST(hashes_differ_where_bytes_do)
 TEST(debug_modules)
 {
 	check(!log_is_on(LOG_ring));
-	check(log_set_modules("ring,filter"));
-	check(log_is_on(LOG_ring) && log_is_on(LOG_filter) && !log_is_on(LOG_probe));
+	check(log_set_modules("ring,trace"));
+	check(log_is_on(LOG_ring) && log_is_on(LOG_trace) && !log_is_on(LOG_probe));
 	check(!log_set_modules("ring,nonsense"));
 	check(log_is_on(LOG_ring));
 	check(log_set_modules("all"));
-	check(log_is_on(LOG_probe) && log_is_on(LOG_cmd));
+	check(log_is_on(LOG_probe) && log_is_on(LOG_trace));
 	check(log_set_modules(""));
 	check(!log_is_on(LOG_ring));
 }
