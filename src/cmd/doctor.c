@@ -162,7 +162,7 @@ static int cmd_doctor(const struct doctor_opts *o)
 	struct feed unused;
 	int r;
 
-	feed_init(&unused); /* keeps libbpf quiet */
+	feed_init(&unused, "doctor"); /* keeps libbpf quiet */
 	capture_opts_init(&opts);
 	opts.cfg.events = select_all();
 	opts.ring_bytes = 64 << 10;

@@ -10,20 +10,33 @@
 #include <time.h>
 
 #include "base/devnum.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cmd/select.h"
 #include "schema/dfa.h"
 
+/* How long a command that is asked to end may take for it, and when it is said that it takes long. */
+#define PATIENCE_NS 10000000000ull
+#define SAY_WAITING_NS 1000000000ull
+/* After an error, when nothing is handed out. */
+#define WAIT_STEP_NS 20000000ull
+
 /* ---- signals ---- */
 
 static volatile sig_atomic_t nr_signals;
+/* So many of them end things in order: the recording, then a command that does not end by itself. */
+static volatile sig_atomic_t max_signals = 1;
+static char last_words[128];
+static size_t last_words_len;
 
 static void on_signal(int sig)
 {
-	if (nr_signals++) { /* the trace is readable as it lies */
-		(void)signal(sig, SIG_DFL);
-		(void)raise(sig);
-	}
+	if (nr_signals++ < max_signals)
+		return;
+	if (write(STDERR_FILENO, last_words, last_words_len) < 0)
+		nr_signals++; /* nobody hears it */
+	(void)signal(sig, SIG_DFL);
+	(void)raise(sig);
 }
 
 static void on_child(int sig)
@@ -31,20 +44,22 @@ static void on_child(int sig)
 	(void)sig; /* ends a sleep */
 }
 
-void feed_catch_signals(void)
+void feed_catch_signals(const struct feed *l)
 {
 	struct sigaction end = { .sa_handler = on_signal }, child = { .sa_handler = on_child };
+	struct sigaction hup;
 
+	last_words_len = (size_t)snprintf(
+		last_words, sizeof(last_words),
+		"sonde %s: ended at once by one more signal: what was written stays, no more\n",
+		l->name);
 	(void)sigaction(SIGINT, &end, NULL);
 	(void)sigaction(SIGTERM, &end, NULL);
-	(void)sigaction(SIGHUP, &end, NULL);
+	/* nohup(1) has it ignored */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
+		(void)sigaction(SIGHUP, &end, NULL);
 	(void)sigaction(SIGCHLD, &child, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-}
-
-int feed_signals(void)
-{
-	return nr_signals;
 }
 
 static u64 clock_ns(clockid_t id)
@@ -212,23 +227,25 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 
 /* ---- life ---- */
 
-void feed_init(struct feed *l)
+void feed_init(struct feed *l, const char *name)
 {
 	memset(l, 0, sizeof(*l));
+	l->name = name;
 	target_init(&l->target);
 	caps_quiet_libbpf();
 }
 
 void feed_done(struct feed *l)
 {
-	target_end(&l->target, SIGKILL);
+	if (target_runs(&l->target))
+		target_signal(&l->target, SIGKILL);
 	capture_free(l->capture);
 	enrich_free(l->enrich);
 	target_done(&l->target);
 }
 
 int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts *run,
-	      char **command, bool *ret_usage, struct diag *d)
+	      char **command, int out, bool *ret_usage, struct diag *d)
 {
 	_cleanup_(freep) struct sn_dfa *dfa = calloc(1, sizeof(*dfa));
 	_cleanup_(freep) u32 *pids = calloc(f->pids.nr + 1, sizeof(*pids));
@@ -253,7 +270,8 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 	o.pids = pids;
 	o.nr_pids = f->pids.nr;
 	if (command) {
-		r = target_prepare(&l->target, command, d);
+		l->target.waits_for_all = run->wait;
+		r = target_prepare(&l->target, command, out, d);
 		if (r < 0)
 			return r;
 		o.kthreads = f->all || f->pids.nr;
@@ -261,6 +279,15 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 			pids[o.nr_pids++] = (u32)l->target.pid;
 	}
 	return capture_open(&o, &l->capture, d);
+}
+
+static void count_hole(struct feed *l, const struct sn_lost *hole)
+{
+	const struct sn_event *of = schema_by_id((u16)hole->of);
+
+	if (of)
+		l->lost[of->slot][hole->cause < SN_NR_CAUSES ? hole->cause : SN_CAUSE_unknown] +=
+			hole->nr;
 }
 
 static int on_record(void *ctx, const struct sn_hdr *rec, size_t size)
@@ -271,12 +298,25 @@ static int on_record(void *ctx, const struct sn_hdr *rec, size_t size)
 
 	if (!ev)
 		return 0;
+	if (ev->id == SN_EV_lost)
+		count_hole(l, (const struct sn_lost *)rec);
 	(void)enrich_learn(l->enrich, ev, rec, size); /* counts what it cannot learn from */
 	if (rec->valid & SN_NAMES_ONLY || (!schema_is_core(ev) && !(l->events >> ev->slot & 1)))
 		return 0;
 	enrich_names(l->enrich, ev, rec, size, &names);
 	l->rows[ev->slot]++;
 	return l->fn(l->ctx, ev, rec, size, &names);
+}
+
+/* For -v. */
+static void say_attached(struct feed *l)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		if (probes_outcome(capture_probes(l->capture), i)->state == PROBE_ATTACHED)
+			log_info("%s is attached to %s", probe_progs[i].name,
+				 probe_progs[i].target);
+	log_info("%u rings of %u KiB", capture_nr_rings(l->capture),
+		 capture_ring_bytes(l->capture) / 1024);
 }
 
 int feed_start(struct feed *l, feed_fn fn, void *ctx, struct diag *d)
@@ -288,12 +328,160 @@ int feed_start(struct feed *l, feed_fn fn, void *ctx, struct diag *d)
 	l->started_ns = feed_now_ns();
 	l->started_wall_ns = clock_ns(CLOCK_REALTIME);
 	r = capture_start(l->capture, on_record, l, d);
-	if (r < 0 || !l->target.pid)
-		return r;
+	if (r >= 0)
+		say_attached(l);
+	return r;
+}
+
+/* ---- what cannot be seen ---- */
+
+static u64 unseen(const struct feed *l)
+{
+	const char *why;
+	u64 events = 0;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (l->events >> slot & 1 && !probes_sees(capture_probes(l->capture), slot, &why))
+			events |= 1ull << slot;
+	return events;
+}
+
+/* A domain may hold events that this kernel cannot show; one that was named must be seen. */
+static u64 unseen_and_needed(const struct feed *l)
+{
+	u64 events = unseen(l);
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (!(l->named >> slot & 1) && probes_is_extra(slot))
+			events &= ~(1ull << slot);
+	return events;
+}
+
+/* Takes out of *events the first and those that are not seen for the same reason: which, and why. */
+static void put_reason(struct buf *b, const struct feed *l, const char *between, u64 *events)
+{
+	const char *first = NULL, *why;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
+		if (!(*events >> slot & 1))
+			continue;
+		(void)probes_sees(capture_probes(l->capture), slot, &why);
+		if (first && strcmp(first, why))
+			continue;
+		buf_printf(b, "%s%s", first ? ", " : "", schema_event(slot)->name);
+		first = why;
+		*events &= ~(1ull << slot);
+	}
+	buf_printf(b, "%s: %s", between, first);
+}
+
+int feed_check_seen(struct feed *l, bool brief, struct diag *d)
+{
+	u64 events = unseen(l);
+	_cleanup_(buf_done) struct buf b = {};
+
+	if (events == l->events) {
+		while (events) {
+			buf_puts(&b, b.len ? "; " : "");
+			put_reason(&b, l, "", &events);
+		}
+		buf_putc(&b, '\0');
+		return diag_err(d, -ENOTSUP, "nothing that was asked for can be observed: %s",
+				b.failed ? "" : b.data);
+	}
+	if (brief)
+		events = unseen_and_needed(l);
+	while (events) {
+		b.len = 0;
+		put_reason(&b, l, " cannot be observed", &events);
+		buf_putc(&b, '\0');
+		if (!b.failed)
+			cmd_warn(l->name, "%s", b.data);
+	}
+	return 0;
+}
+
+/* ---- the way of a recording ---- */
+
+/* "500 ms" as two words: the second is taken for the command. */
+static bool is_unit(const char *word)
+{
+	char text[8];
+	u64 ns;
+	int n = snprintf(text, sizeof(text), "1%s", word);
+
+	return n > 1 && n < (int)sizeof(text) && str_to_duration(text, (size_t)n, 0, &ns) == 0;
+}
+
+int feed_go(struct feed *l, const struct run_opts *run, struct diag *d)
+{
+	int r;
+
+	if (!l->target.pid)
+		return 0;
+	max_signals = 2;
 	r = target_go(&l->target, d);
 	if (r < 0)
 		l->exec_failed = -r;
+	if (r == -ENOENT && run->duration_ns && is_unit(l->target.argv[0]))
+		(void)diag_hint(d, r, "a time is one word: -d 500ms");
 	return r;
+}
+
+static enum feed_end why_end(const struct feed *l, const struct run_opts *run)
+{
+	if (nr_signals)
+		return FEED_SIGNAL;
+	if (run->duration_ns && feed_now_ns() - l->started_ns >= run->duration_ns)
+		return FEED_DURATION;
+	if (l->target.has_ended && !target_runs(&l->target))
+		return FEED_TARGET_ENDED;
+	return FEED_GOES_ON;
+}
+
+void feed_wipe_progress(const struct feed *l)
+{
+	if (l->shows_progress)
+		fprintf(stderr, "\r\033[K");
+}
+
+/* Asks the command and what it started to end; later, or at one more signal, makes them. */
+static void end_command(struct feed *l)
+{
+	u64 now = feed_now_ns(), waited = l->ending_ns ? now - l->ending_ns : 0;
+	bool is_hurried = l->ending_ns && nr_signals > l->nr_signals_before;
+
+	if (!l->ending_ns) {
+		l->ending_ns = now;
+		l->nr_signals_before = nr_signals;
+		max_signals = nr_signals + 1;
+		target_signal(&l->target, SIGTERM);
+	} else if (!l->is_killed && (is_hurried || waited >= PATIENCE_NS)) {
+		l->is_killed = true;
+		feed_wipe_progress(l);
+		cmd_warn(l->name, "the command is killed: it did not end within %.1f s",
+			 (double)waited / 1e9);
+		target_signal(&l->target, SIGKILL);
+	} else if (!l->said_waiting && waited >= SAY_WAITING_NS) {
+		l->said_waiting = true;
+		feed_wipe_progress(l);
+		cmd_warn(
+			l->name,
+			"waiting for the command to end; it is killed after %llu s, or at a signal",
+			PATIENCE_NS / 1000000000u);
+	}
+}
+
+static void debug_rings(struct feed *l, u64 now)
+{
+	const struct rings_stats *st = capture_ring_stats(l->capture);
+
+	if (!log_is_on(LOG_ring) || now < l->next_debug_ns)
+		return;
+	l->next_debug_ns = now + 1000000000u;
+	log_debug(ring, "%llu records, %llu late; the fullest ring held %llu of %u bytes",
+		  (unsigned long long)st->records, (unsigned long long)st->late,
+		  (unsigned long long)st->max_fill_bytes, capture_ring_bytes(l->capture));
 }
 
 enum feed_end feed_step(struct feed *l, const struct run_opts *run, int *ret_err)
@@ -304,46 +492,114 @@ enum feed_end feed_step(struct feed *l, const struct run_opts *run, int *ret_err
 	*ret_err = n < 0 ? (int)n : 0;
 	if (n < 0)
 		return FEED_ERROR;
-	if (nr_signals)
-		return FEED_SIGNAL;
-	if (run->duration_ns && feed_now_ns() - l->started_ns >= run->duration_ns)
-		return FEED_DURATION;
-	return target_wait(&l->target, sleep_ns) ? FEED_TARGET_ENDED : FEED_GOES_ON;
+	debug_rings(l, feed_now_ns());
+	if (l->end == FEED_GOES_ON)
+		l->end = why_end(l, run);
+	if (l->end != FEED_GOES_ON) {
+		if (!target_runs(&l->target))
+			return l->end;
+		end_command(l);
+	}
+	(void)target_wait(&l->target, sleep_ns);
+	return FEED_GOES_ON;
 }
 
 int feed_stop(struct feed *l)
 {
 	int r;
 
-	target_end(&l->target, SIGTERM);
+	while (target_runs(&l->target)) {
+		end_command(l);
+		(void)target_wait(&l->target, WAIT_STEP_NS);
+	}
+	max_signals = MAX(1, nr_signals); /* what is left to do is done soon */
 	r = capture_stop(l->capture);
 	l->stopped_ns = feed_now_ns();
 	l->stopped_wall_ns = clock_ns(CLOCK_REALTIME);
 	return r;
 }
 
-u64 feed_lost(struct feed *l)
+void feed_say_left(const struct feed *l)
 {
-	struct probe_counts counts;
-	u64 lost = 0;
+	_cleanup_(buf_done) struct buf names = {};
+	u32 nr = l->target.has_left ? target_left(&l->target, &names) : 0;
 
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		probes_counts(capture_probes(l->capture), i, &counts);
-		lost += counts.by_outcome[SN_OUT_lost_ring] + counts.by_outcome[SN_OUT_lost_map];
-		lost += counts.missed;
-	}
-	return lost;
+	buf_putc(&names, '\0');
+	if (nr && !names.failed)
+		cmd_warn(l->name, "the command left running what is not recorded any more: %s%s",
+			 names.data, l->end == FEED_TARGET_ENDED ? " (--wait waits for it)" : "");
 }
 
-/* A domain may hold events that this kernel cannot show; one that was named must be seen. */
-bool feed_saw_all(struct feed *l)
-{
-	const struct probes *p = capture_probes(l->capture);
-	const char *why;
+/* ---- what was lost, and what a recording ends with ---- */
 
+void feed_losses(struct feed *l, struct feed_losses *ret)
+{
+	struct probe_counts counts;
+
+	*ret = (struct feed_losses){};
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
-		if (l->events >> slot & 1 && !probes_sees(p, slot, &why) &&
-		    (l->named >> slot & 1 || !probes_is_extra(slot)))
-			return false;
-	return true;
+		for (u32 i = 0; i < SN_NR_CAUSES; i++)
+			ret->rows[i] += l->lost[slot][i];
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		probes_counts(capture_probes(l->capture), i, &counts);
+		ret->skipped += counts.missed;
+	}
+}
+
+u64 feed_nr_lost(const struct feed_losses *lost)
+{
+	u64 nr = 0;
+
+	for (u32 i = 0; i < SN_NR_CAUSES; i++)
+		nr += lost->rows[i];
+	return nr;
+}
+
+void feed_put_losses(struct buf *b, const struct feed_losses *lost)
+{
+	static const char *const words[SN_NR_CAUSES] = {
+		[SN_CAUSE_unknown] = "for a reason unknown",
+		[SN_CAUSE_ring] = "to full rings (--ring-size)",
+		[SN_CAUSE_map] = "to full tables",
+		[SN_CAUSE_missed] = "whose end never came",
+		[SN_CAUSE_writer] = "to a slow disk",
+		[SN_CAUSE_disk_full] = "to a full disk",
+		[SN_CAUSE_read_only] = "to a disk that became read-only",
+		[SN_CAUSE_write_error] = "to a trace that could not be written",
+	};
+	u64 all = feed_nr_lost(lost);
+	const char *between = ": ";
+
+	buf_printf(b, "%llu rows", (unsigned long long)all);
+	for (u32 i = 0; i < SN_NR_CAUSES; i++) {
+		if (!lost->rows[i])
+			continue;
+		if (lost->rows[i] == all)
+			buf_printf(b, " %s", words[i]);
+		else
+			buf_printf(b, "%s%llu %s", between, (unsigned long long)lost->rows[i],
+				   words[i]);
+		between = ", ";
+	}
+	if (lost->skipped)
+		buf_printf(b, "; %llu runs of programs skipped by the kernel",
+			   (unsigned long long)lost->skipped);
+}
+
+int feed_exit_status(const struct feed *l, const struct run_opts *run,
+		     const struct feed_losses *lost)
+{
+	if (run->strict && (feed_nr_lost(lost) || lost->skipped || unseen(l)))
+		return EXIT_PARTIAL;
+	if (l->target.pid)
+		return target_exit_status(&l->target);
+	return unseen_and_needed(l) ? EXIT_PARTIAL : EXIT_DONE;
+}
+
+int feed_fail(const struct feed *l, int err, const struct diag *d)
+{
+	(void)cmd_fail(l->name, err, d);
+	if (l->exec_failed)
+		return l->exec_failed == ENOENT ? 127 : 126;
+	return EXIT_FAILED;
 }

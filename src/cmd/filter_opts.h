@@ -19,7 +19,7 @@ struct filter_opts {
 	struct opt_strings streams; /* see select_streams() */
 	struct opt_ids pids, tids;
 	struct opt_strings users; /* by name or number */
-	const char *comm; /* glob, or regular expression between slashes; NULL is all */
+	const char *comm;         /* glob, or regular expression between slashes; NULL is all */
 	struct opt_strings cgroups;
 	struct opt_strings devices;
 	struct opt_strings ops;     /* see select_ops() */

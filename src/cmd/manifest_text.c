@@ -19,6 +19,12 @@ static const char *const outcome_names[] = {
 #undef X
 };
 
+static const char *const cause_names[] = {
+#define X(name) #name,
+	SN_CAUSES(X)
+#undef X
+};
+
 void machine_id(char ret[17])
 {
 	_cleanup_(closep) int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
@@ -328,8 +334,32 @@ static void put_programs(struct buf *b, const struct feed *l, const struct probe
 	buf_putc(b, ']');
 }
 
+void record_losses(struct feed *l, const struct trace_writer *w, struct feed_losses *ret)
+{
+	struct trace_writer_losses by_writer;
+
+	feed_losses(l, ret);
+	trace_writer_losses(w, &by_writer);
+	for (u32 i = 0; i < SN_NR_CAUSES; i++)
+		ret->rows[i] += by_writer.by_cause[i];
+}
+
+/* Rows of all events, by cause: the sums of the holes in lost/. */
+static void put_losses(struct buf *b, const struct manifest_facts *f)
+{
+	struct feed_losses lost;
+
+	record_losses(f->feed, f->writer, &lost);
+	key(b, "losses");
+	buf_putc(b, '{');
+	for (u32 i = 0; i < SN_NR_CAUSES; i++)
+		put_u64(b, cause_names[i], lost.rows[i]);
+	buf_putc(b, '}');
+}
+
 static void put_events(struct buf *b, const struct manifest_facts *f)
 {
+	const u64(*lost)[SN_NR_CAUSES] = f->feed->lost;
 	struct trace_writer_counts counts;
 	struct sn_percpu sum;
 
@@ -351,7 +381,9 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 		put_u64(b, "emitted", sum.emitted[slot]);
 		put_u64(b, "put", counts.put);
 		put_u64(b, "written", counts.written);
-		put_u64(b, "lost_ring", sum.holes[slot].nr);
+		put_u64(b, "lost_ring", lost[slot][SN_CAUSE_ring]);
+		put_u64(b, "lost_map", lost[slot][SN_CAUSE_map]);
+		put_u64(b, "lost_missed", lost[slot][SN_CAUSE_missed]);
 		put_u64(b, "lost_writer", counts.lost);
 		buf_putc(b, '}');
 	}
@@ -388,14 +420,18 @@ static void put_cost(struct buf *b, const struct manifest_facts *f)
 	buf_printf(b, "%lld.%06ld", (long long)u.ru_utime.tv_sec, (long)u.ru_utime.tv_usec);
 	key(b, "sys_s");
 	buf_printf(b, "%lld.%06ld", (long long)u.ru_stime.tv_sec, (long)u.ru_stime.tv_usec);
+	key(b, "start_s");
+	buf_printf(b, "%.6f", f->start_cpu_s);
 	put_u64(b, "max_rss_bytes", peak_rss_bytes());
 	put_u64(b, "trace_bytes", trace_writer_bytes(f->writer));
 	buf_putc(b, '}');
 }
 
-/* Sentences for the reader of the trace: what was asked for and not seen. */
-static void put_problems(struct buf *b, const struct feed *l, const struct probes *p)
+/* Sentences for the reader of the trace: what was asked for and not seen, or could not be written. */
+static void put_problems(struct buf *b, const struct manifest_facts *f, const struct probes *p)
 {
+	const struct feed *l = f->feed;
+	struct diag d = {};
 	char text[320];
 	const char *why;
 
@@ -408,6 +444,10 @@ static void put_problems(struct buf *b, const struct feed *l, const struct probe
 			       schema_event(slot)->name, why);
 		item(b);
 		json_put_string(b, text, strlen(text));
+	}
+	if (trace_writer_error(f->writer, &d) < 0) {
+		item(b);
+		json_put_string(b, d.text, strlen(d.text));
 	}
 	buf_putc(b, ']');
 }
@@ -438,7 +478,8 @@ void manifest_text(struct buf *b, const struct manifest_facts *f)
 	put_streams(b, l, p);
 	put_programs(b, l, p);
 	put_events(b, f);
+	put_losses(b, f);
 	put_cost(b, f);
-	put_problems(b, l, p);
+	put_problems(b, f, p);
 	buf_puts(b, "}\n");
 }

@@ -8,11 +8,15 @@
 
 struct manifest_facts {
 	struct feed *feed;
-	const struct trace_writer *writer;
+	struct trace_writer *writer;
 	const struct record_opts *opts;
 	char *const *command; /* how sonde was called, NULL-terminated */
+	double start_cpu_s;   /* CPU time that it took to begin */
 	bool is_complete;
 };
+
+/* What was lost so far, to the kernel's side and to the writer. */
+void record_losses(struct feed *l, const struct trace_writer *w, struct feed_losses *ret);
 
 void manifest_text(struct buf *b, const struct manifest_facts *f);
 

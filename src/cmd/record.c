@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/str.h"
 #include "cmd/feed.h"
 #include "cmd/manifest_text.h"
 #include "cmd/table.h"
@@ -14,6 +15,8 @@
 #define NS_PER_S 1000000000ull
 #define MANIFEST_EVERY_NS (5 * NS_PER_S)
 #define CLOCK_EVERY_NS (10 * NS_PER_S)
+/* Recordings that begin in one second, in one place, without a name. */
+#define MAX_SAME_NAMES 100
 
 struct recording {
 	const struct record_opts *opts;
@@ -24,7 +27,11 @@ struct recording {
 	char **argv;
 	u64 next_second_ns, next_manifest_ns, next_clock_ns;
 	u64 rows_before;
-	bool shows_progress;
+	double start_cpu_s; /* what it took to begin */
+	/* What cannot be written: why, since when, and what was lost before that. */
+	bool is_failing;
+	struct diag failure;
+	u64 failing_ns, lost_before;
 };
 
 static void recording_done(struct recording *r)
@@ -78,6 +85,7 @@ static int write_manifest(struct recording *r, bool is_complete, struct diag *d)
 		.writer = r->writer,
 		.opts = r->opts,
 		.command = r->argv,
+		.start_cpu_s = r->start_cpu_s,
 		.is_complete = is_complete,
 	};
 	struct buf text = {};
@@ -111,74 +119,108 @@ static void write_clock(struct recording *r)
 
 /* ---- what is said ---- */
 
-static u64 all_rows(const struct feed *l)
+/* In the trace, or about to be. */
+static u64 kept_rows(const struct trace_writer *w)
 {
+	struct trace_writer_counts counts;
 	u64 rows = 0;
 
-	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
+		trace_writer_counts(w, schema_event(slot), &counts);
 		if (!schema_is_core(schema_event(slot)))
-			rows += l->rows[slot];
+			rows += counts.put - counts.lost;
+	}
 	return rows;
 }
 
 static u64 lost_by_writer(const struct trace_writer *w)
 {
-	struct trace_writer_counts counts;
+	struct trace_writer_losses losses;
 	u64 lost = 0;
 
-	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
-		trace_writer_counts(w, schema_event(slot), &counts);
-		lost += counts.lost;
-	}
+	trace_writer_losses(w, &losses);
+	for (u32 i = 0; i < SN_NR_CAUSES; i++)
+		lost += losses.by_cause[i];
 	return lost;
+}
+
+static double cpu_s(void)
+{
+	struct rusage u = {};
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void show_progress(struct recording *r, u64 now)
 {
-	u64 rows = all_rows(&r->feed), lost = feed_lost(&r->feed) + lost_by_writer(r->writer);
+	struct feed_losses lost;
+	u64 rows = kept_rows(r->writer);
 
+	record_losses(&r->feed, r->writer, &lost);
 	fprintf(stderr, "\r\033[K%6llu s  %12llu rows  %10llu/s  %llu lost  %.1f MB",
 		(unsigned long long)((now - r->feed.started_ns) / NS_PER_S),
 		(unsigned long long)rows, (unsigned long long)(rows - r->rows_before),
-		(unsigned long long)lost, (double)trace_writer_bytes(r->writer) / 1e6);
+		(unsigned long long)feed_nr_lost(&lost),
+		(double)trace_writer_bytes(r->writer) / 1e6);
 	r->rows_before = rows;
+}
+
+/* Says once when writing begins to fail, and once when it works again. */
+static void watch_writer(struct recording *r, u64 now)
+{
+	u64 lost = lost_by_writer(r->writer);
+	struct diag d = {};
+	bool is_failing = trace_writer_is_failing(r->writer, &d);
+
+	if (is_failing != r->is_failing)
+		feed_wipe_progress(&r->feed);
+	if (is_failing && !r->is_failing) {
+		r->failing_ns = now;
+		r->failure = d;
+		(void)diag_hint(
+			&d, 0,
+			"the recording goes on; rows are lost, and counted, until it can be "
+			"written again");
+		(void)cmd_fail("record", 0, &d);
+	} else if (!is_failing && r->is_failing) {
+		cmd_warn("record", "%s is written again; %llu rows were lost in %.1f s", r->dir,
+			 (unsigned long long)(lost - r->lost_before),
+			 (double)(now - r->failing_ns) / 1e9);
+	}
+	r->is_failing = is_failing;
+	if (!is_failing)
+		r->lost_before = lost;
 }
 
 static void say_losses(struct recording *r)
 {
-	struct probes *p = capture_probes(r->feed.capture);
-	u64 ring = 0, map = 0, missed = 0, writer = lost_by_writer(r->writer);
-	struct probe_counts counts;
+	_cleanup_(buf_done) struct buf b = {};
+	struct feed_losses lost;
 
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		probes_counts(p, i, &counts);
-		ring += counts.by_outcome[SN_OUT_lost_ring];
-		map += counts.by_outcome[SN_OUT_lost_map];
-		missed += counts.missed;
-	}
-	if (!(ring + map + missed + writer)) {
+	record_losses(&r->feed, r->writer, &lost);
+	if (!feed_nr_lost(&lost) && !lost.skipped) {
 		fprintf(stderr, "  nothing was lost\n");
 		return;
 	}
-	fprintf(stderr,
-		"  LOST: %llu to full rings (--ring-size), %llu to full tables, %llu to a slow disk, "
-		"%llu runs missed\n",
-		(unsigned long long)ring, (unsigned long long)map, (unsigned long long)writer,
-		(unsigned long long)missed);
+	feed_put_losses(&b, &lost);
+	buf_putc(&b, '\0');
+	fprintf(stderr, "  LOST: %s\n", b.failed ? "" : b.data);
 }
 
-static void say_cost(struct recording *r, double seconds)
+/* What it took to begin does not depend on how long is recorded: it is no part of the share. */
+static void say_cost(struct recording *r)
 {
+	double seconds = (double)(feed_now_ns() - r->feed.started_ns) / 1e9;
 	struct probes *p = capture_probes(r->feed.capture);
+	double cpu = cpu_s() - r->start_cpu_s;
 	struct probe_counts counts;
-	struct rusage u;
-	double cpu;
 
-	(void)getrusage(RUSAGE_SELF, &u);
-	cpu = (double)u.ru_utime.tv_sec + (double)u.ru_stime.tv_sec +
-	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-	fprintf(stderr, "  cost: %.2f s of CPU (%.1f %% of one), %.0f MB of memory\n", cpu,
-		seconds > 0 ? 100 * cpu / seconds : 0, (double)peak_rss_bytes() / (1 << 20));
+	fprintf(stderr,
+		"  cost: %.2f s of CPU (%.1f %% of one), %.2f s to begin, %.0f MB of memory\n", cpu,
+		seconds > 0 ? 100 * cpu / seconds : 0, r->start_cpu_s,
+		(double)peak_rss_bytes() / (1 << 20));
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		probes_counts(p, i, &counts);
 		if (!counts.nr_timed || counts.runs < 1000)
@@ -193,11 +235,10 @@ static void say_summary(struct recording *r)
 {
 	double seconds = (double)(r->feed.stopped_ns - r->feed.started_ns) / 1e9;
 	struct trace_writer_counts counts;
-	const char *why;
 
-	fprintf(stderr, "%s%llu rows in %.1f s, %.1f MB in %s\n",
-		r->shows_progress ? "\r\033[K" : "", (unsigned long long)all_rows(&r->feed),
-		seconds, (double)trace_writer_bytes(r->writer) / 1e6, r->dir);
+	fprintf(stderr, "%llu rows in %.1f s, %.1f MB in %s\n",
+		(unsigned long long)kept_rows(r->writer), seconds,
+		(double)trace_writer_bytes(r->writer) / 1e6, r->dir);
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
 		const struct sn_event *ev = schema_event(slot);
 
@@ -207,27 +248,39 @@ static void say_summary(struct recording *r)
 				(unsigned long long)counts.written);
 	}
 	say_losses(r);
-	say_cost(r, seconds);
-	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
-		if (r->feed.events >> slot & 1 &&
-		    !probes_sees(capture_probes(r->feed.capture), slot, &why))
-			fprintf(stderr, "  not observed: %s: %s\n", schema_event(slot)->name, why);
+	say_cost(r);
+	feed_say_left(&r->feed);
 	fprintf(stderr, "sonde report %s\n", r->dir);
 }
 
 /* ---- life ---- */
 
-static void choose_dir(struct recording *r)
+/* The directory that was asked for, or one of this second's that nobody else has. */
+static int open_writer(struct recording *r, struct diag *d)
 {
+	struct trace_writer_opts opts = {
+		.rotate_bytes = r->opts->rotate_bytes,
+		.rotate_ns = r->opts->rotate_ns,
+	};
 	time_t now = time(NULL);
+	char name[32];
 	struct tm tm;
+	int err;
 
 	if (r->opts->dir) {
 		(void)snprintf(r->dir, sizeof(r->dir), "%s", r->opts->dir);
-		return;
+		return trace_writer_open(r->dir, &opts, &r->writer, d);
 	}
 	(void)localtime_r(&now, &tm);
-	(void)strftime(r->dir, sizeof(r->dir), "sonde-%Y%m%d-%H%M%S", &tm);
+	(void)strftime(name, sizeof(name), "sonde-%Y%m%d-%H%M%S", &tm);
+	(void)snprintf(r->dir, sizeof(r->dir), "%s", name);
+	for (int i = 2;; i++) {
+		*d = (struct diag){};
+		err = trace_writer_open(r->dir, &opts, &r->writer, d);
+		if (err != -EEXIST || i == MAX_SAME_NAMES)
+			return err;
+		(void)snprintf(r->dir, sizeof(r->dir), "%s-%d", name, i);
+	}
 }
 
 static void every_now_and_then(struct recording *r)
@@ -236,10 +289,11 @@ static void every_now_and_then(struct recording *r)
 	struct diag ignored = {};
 
 	trace_writer_tick(r->writer, now);
+	watch_writer(r, now);
 	if (now >= r->next_second_ns) {
 		r->next_second_ns = now + NS_PER_S;
 		capture_time_programs(r->feed.capture, true);
-		if (r->shows_progress)
+		if (r->feed.shows_progress)
 			show_progress(r, now);
 	} else {
 		capture_time_programs(r->feed.capture, false);
@@ -254,92 +308,110 @@ static void every_now_and_then(struct recording *r)
 	}
 }
 
+/* All that can go wrong before the command runs. */
+static int begin(struct recording *r, struct diag *d)
+{
+	int err;
+
+	err = feed_start(&r->feed, on_row, r, d);
+	r->start_cpu_s = cpu_s();
+	err = err < 0 ? err : feed_check_seen(&r->feed, r->opts->quiet, d);
+	err = err < 0 ? err : write_manifest(r, false, d);
+	err = err < 0 ? err : feed_go(&r->feed, &r->opts->run, d);
+	if (err >= 0 && !r->opts->quiet)
+		fprintf(stderr, "recording into %s%s\n", r->dir,
+			r->opts->command ? "" : "; Ctrl-C ends it");
+	return err;
+}
+
 /* Records until something ends it. 0 or negative errno with a sentence. */
 static int record(struct recording *r, struct diag *d)
 {
 	enum feed_end end;
 	int err;
 
-	err = feed_start(&r->feed, on_row, r, d);
-	if (err < 0)
-		return err;
-	err = write_manifest(r, false, d);
-	if (err < 0)
-		return err;
-	if (!r->opts->quiet)
-		fprintf(stderr, "recording into %s%s\n", r->dir,
-			r->opts->command ? "" : "; Ctrl-C ends it");
 	do {
 		end = feed_step(&r->feed, &r->opts->run, &err);
 		if (end == FEED_ERROR)
 			return diag_errno(d, err, "cannot read the rings");
 		every_now_and_then(r);
-		err = trace_writer_error(r->writer, d);
-		if (err < 0)
-			return err;
 	} while (end == FEED_GOES_ON);
 	return 0;
+}
+
+/* sudo(8) says for whom it is: who recorded a trace can read it, and throw it away. */
+static void give_to_caller(struct recording *r)
+{
+	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+	u64 u, g;
+
+	if (geteuid() || !uid || !gid)
+		return;
+	if (str_to_u64(uid, strlen(uid), &u) < 0 || str_to_u64(gid, strlen(gid), &g) < 0)
+		return;
+	if (u < UINT32_MAX && g < UINT32_MAX)
+		trace_writer_give(r->writer, (uid_t)u, (gid_t)g);
 }
 
 static int finish(struct recording *r, struct diag *d)
 {
 	int err = feed_stop(&r->feed), r2;
+	bool is_complete = err >= 0;
 
+	if (err < 0)
+		(void)diag_errno(d, err, "cannot read the rings");
 	write_clock(r);
-	r2 = trace_writer_finish(r->writer, d);
-	err = err < 0 ? err : r2;
-	r2 = write_manifest(r, err >= 0, d);
+	(void)trace_writer_finish(r->writer, NULL); /* what failed for a while has been told */
+	/* Where the disk was full up to here, it does not count that the last few rows found room. */
+	if (r->is_failing || trace_writer_is_failing(r->writer, &r->failure)) {
+		err = diag_err(d, -EIO, "%s", r->failure.text);
+		(void)diag_hint(d, 0, "%llu rows are in %s and can be read; %llu rows were lost",
+				(unsigned long long)kept_rows(r->writer), r->dir,
+				(unsigned long long)lost_by_writer(r->writer));
+	}
+	r2 = write_manifest(r, is_complete, d);
+	give_to_caller(r);
 	return err < 0 ? err : r2;
 }
 
-static int exit_status(struct recording *r)
+/* Nothing was recorded: the next try finds the place as it was. */
+static int give_up(struct recording *r, int err, const struct diag *d)
 {
-	bool lost = feed_lost(&r->feed) + lost_by_writer(r->writer) > 0;
-
-	if (r->opts->run.strict && (lost || !feed_saw_all(&r->feed)))
-		return EXIT_PARTIAL;
-	if (r->feed.target.pid)
-		return target_exit_status(&r->feed.target);
-	return feed_saw_all(&r->feed) ? EXIT_DONE : EXIT_PARTIAL;
-}
-
-/* 126 and 127 are what shells say of commands that cannot be executed or found. */
-static int fail(struct recording *r, int err, const struct diag *d)
-{
-	(void)cmd_fail("record", err, d);
-	if (r->feed.exec_failed)
-		return r->feed.exec_failed == ENOENT ? 127 : 126;
-	return EXIT_FAILED;
+	(void)feed_stop(&r->feed);
+	trace_writer_discard(r->writer);
+	return feed_fail(&r->feed, err, d);
 }
 
 static int cmd_record(const struct record_opts *o)
 {
 	_cleanup_(recording_done) struct recording r = { .opts = o };
-	struct trace_writer_opts writer_opts = {
-		.rotate_bytes = o->rotate_bytes,
-		.rotate_ns = o->rotate_ns,
-	};
-	struct diag d = {}, later = {};
+	struct feed_losses lost;
+	struct diag d = {};
 	bool is_usage = false;
 	int err, err2;
 
-	feed_init(&r.feed);
-	feed_catch_signals();
-	choose_dir(&r);
-	r.shows_progress = !o->quiet && isatty(STDERR_FILENO);
+	feed_init(&r.feed, "record");
+	feed_catch_signals(&r.feed);
+	r.feed.shows_progress = !o->quiet && isatty(STDERR_FILENO);
 	err = read_own_argv(&r);
-	err = err < 0 ? err : feed_open(&r.feed, &o->filter, &o->run, o->command, &is_usage, &d);
+	err = err < 0 ? err
+		      : feed_open(&r.feed, &o->filter, &o->run, o->command, -1, &is_usage, &d);
 	if (err < 0)
 		return is_usage ? cmd_usage("record", err, &d) : cmd_fail("record", err, &d);
-	err = trace_writer_open(r.dir, &writer_opts, &r.writer, &d);
+	err = open_writer(&r, &d);
 	if (err < 0)
 		return cmd_fail("record", err, &d);
-	err = record(&r, &d);
-	err2 = finish(&r, &later);
+	err = begin(&r, &d);
 	if (err < 0)
-		return fail(&r, err, &d);
+		return give_up(&r, err, &d);
+	err = record(&r, &d);
+	err2 = finish(&r, &d);
+	feed_wipe_progress(&r.feed);
 	if (!o->quiet)
 		say_summary(&r);
-	return err2 < 0 ? cmd_fail("record", err2, &later) : exit_status(&r);
+	if (err < 0 || err2 < 0)
+		return feed_fail(&r.feed, err < 0 ? err : err2, &d);
+	record_losses(&r.feed, r.writer, &lost);
+	return feed_exit_status(&r.feed, &o->run, &lost);
 }
 CMD_RUN(record)

@@ -20,7 +20,11 @@ static const char *const hook_words[] = { "any", "fentry", "kprobe", "tracepoint
 static const struct opt run_rows[] = {
 	{ .name = "duration", .short_name = 'd', .metavar = "TIME", .type = OPT_DURATION,
 	  AT(duration_ns), .bare_ns = NS_PER_S, .min = 1,
-	  .help = "end after this time (10s, 2m, 1h; a plain number is seconds)" },
+	  .help = "end after this time (10s, 2m, 1h; a plain number is seconds), and end the "
+		  "command if it still runs" },
+	{ .name = "wait", .metavar = "", .type = OPT_FLAG,
+	  AT(wait),
+	  .help = "with a command: go on until all that it started has ended, too" },
 	{ .name = "ring-size", .metavar = "SIZE", .type = OPT_SIZE,
 	  AT(ring_bytes), .min = 64 << 10, .max = 1 << 30, .power_of_two = true,
 	  .help = "memory between the kernel and sonde, per cpu, a power of two "
@@ -52,7 +56,7 @@ static const struct opt record_rows[] = {
 	  .help = "no progress and no summary" },
 	{ .metavar = "CMD", .type = OPT_REST, AT(command),
 	  .help = "command to run and trace, with its arguments; it and what it starts is "
-		  "recorded, and nothing else unless -a is given" },
+		  "recorded as long as it runs, and nothing else unless -a is given" },
 	{}
 };
 #undef AT
@@ -84,8 +88,12 @@ static const struct opt stream_rows[] = {
 	{ .name = "fields", .metavar = "FIELDS", .type = OPT_STRINGS,
 	  AT(fields), .complete = OPT_COMPLETE_FIELDS,
 	  .help = "only these columns, in this order, separated by commas" },
+	{ .name = "output", .short_name = 'o', .metavar = "FILE", .type = OPT_STRING,
+	  AT(output), .complete = OPT_COMPLETE_FILE,
+	  .help = "write the rows to this file" },
 	{ .metavar = "CMD", .type = OPT_REST, AT(command),
-	  .help = "command to run and trace, with its arguments" },
+	  .help = "command to run and trace, with its arguments; what it writes to standard "
+		  "output goes to standard error, unless -o is given" },
 	{}
 };
 #undef AT

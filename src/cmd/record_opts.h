@@ -12,6 +12,7 @@ struct run_opts {
 	u64 ring_bytes;  /* per cpu, a power of two */
 	int hooks;       /* enum hooks */
 	bool strict;
+	bool wait; /* for all that the command started */
 };
 
 /* In the order of the words that --hooks takes. */
@@ -35,6 +36,7 @@ struct stream_opts {
 	struct filter_opts filter;
 	struct run_opts run;
 	int format;                /* enum stream_format */
+	const char *output;        /* NULL: standard output */
 	struct opt_strings fields; /* see select_fields() */
 	char **command;
 };

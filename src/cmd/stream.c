@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "cmd/feed.h"
@@ -14,6 +15,7 @@ struct streaming {
 		[SN_NR_EVENTS]; /* one row each: rows of all events go out in order of time */
 	struct fields fields;
 	struct diag diag;
+	int fd; /* of --output, or -1 */
 };
 
 static void streaming_done(struct streaming *s)
@@ -22,6 +24,7 @@ static void streaming_done(struct streaming *s)
 	for (u32 i = 0; i < SN_NR_EVENTS; i++)
 		batch_free(s->batches[i]);
 	fields_done(&s->fields);
+	closep(&s->fd);
 }
 
 static int on_row(void *ctx, const struct sn_event *ev, const void *rec, size_t size,
@@ -46,43 +49,69 @@ static int on_row(void *ctx, const struct sn_event *ev, const void *rec, size_t 
 static int open_sink(struct streaming *s, const struct stream_opts *o, struct diag *d)
 {
 	const char *const *names = (const char *const *)s->fields.names;
+	int fd = STDOUT_FILENO, r;
 
-	if (o->format == STREAM_CSV)
-		return csv_open(STDOUT_FILENO, names, &s->sink, d);
-	return jsonl_open(STDOUT_FILENO, names, true, &s->sink, d);
+	if (o->output) {
+		fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (fd < 0)
+			return diag_errno(d, -errno, "cannot write %s", o->output);
+		s->fd = fd;
+	}
+	r = o->format == STREAM_CSV ? csv_open(fd, names, &s->sink, d)
+				    : jsonl_open(fd, names, true, &s->sink, d);
+	if (r >= 0) /* what is missing is told whole, whatever columns the rows have */
+		s->sink->whole = 1ull << SN_SLOT_lost;
+	return r;
 }
 
-static int exit_status(struct streaming *s, const struct stream_opts *o)
+static int begin(struct streaming *s, const struct stream_opts *o, struct diag *d)
 {
-	if (o->run.strict && (feed_lost(&s->feed) || !feed_saw_all(&s->feed)))
-		return EXIT_PARTIAL;
-	if (s->feed.target.pid)
-		return target_exit_status(&s->feed.target);
-	return feed_saw_all(&s->feed) ? EXIT_DONE : EXIT_PARTIAL;
+	int r;
+
+	r = feed_start(&s->feed, on_row, s, d);
+	r = r < 0 ? r : feed_check_seen(&s->feed, false, d);
+	r = r < 0 ? r : feed_go(&s->feed, &o->run, d);
+	if (r >= 0)
+		fprintf(stderr, "recording%s\n", o->command ? "" : "; Ctrl-C ends it");
+	return r;
 }
 
-/* A reader that has enough, like head, is no failure to speak of. */
-static int fail(struct streaming *s, int err, const struct diag *d)
+/* Until something ends it. 0 or negative errno. */
+static int stream(struct streaming *s, const struct run_opts *run)
 {
-	if (err == -EPIPE)
-		return EXIT_FAILED;
-	(void)cmd_fail("stream", err, d);
-	if (s->feed.exec_failed)
-		return s->feed.exec_failed == ENOENT ? 127 : 126;
-	return EXIT_FAILED;
+	enum feed_end end;
+	int r;
+
+	do {
+		end = feed_step(&s->feed, run, &r);
+		r = r < 0 ? r : s->sink->ops->flush(s->sink, &s->diag);
+	} while (r >= 0 && end == FEED_GOES_ON);
+	return r;
+}
+
+static void say_losses(struct streaming *s, const struct feed_losses *lost)
+{
+	_cleanup_(buf_done) struct buf b = {};
+
+	if (!feed_nr_lost(lost) && !lost->skipped)
+		return;
+	feed_put_losses(&b, lost);
+	buf_putc(&b, '\0');
+	if (!b.failed)
+		cmd_warn(s->feed.name, "LOST: %s", b.data);
 }
 
 static int cmd_stream(const struct stream_opts *o)
 {
-	_cleanup_(streaming_done) struct streaming s = {};
-	enum feed_end end = FEED_GOES_ON;
+	_cleanup_(streaming_done) struct streaming s = { .fd = -1 };
+	int out = o->output ? -1 : STDERR_FILENO, err, last;
+	struct feed_losses lost;
 	bool is_usage = false;
 	struct diag d = {};
-	int err, lost;
 
-	feed_init(&s.feed);
-	feed_catch_signals();
-	err = feed_open(&s.feed, &o->filter, &o->run, o->command, &is_usage, &d);
+	feed_init(&s.feed, "stream");
+	feed_catch_signals(&s.feed);
+	err = feed_open(&s.feed, &o->filter, &o->run, o->command, out, &is_usage, &d);
 	if (err >= 0) {
 		err = select_fields(&o->fields, s.feed.events, &s.fields, &d);
 		is_usage = err < 0;
@@ -92,18 +121,19 @@ static int cmd_stream(const struct stream_opts *o)
 	err = open_sink(&s, o, &d);
 	if (err < 0)
 		return cmd_fail("stream", err, &d);
-	err = feed_start(&s.feed, on_row, &s, &d);
-	if (err >= 0)
-		fprintf(stderr, "recording%s\n", o->command ? "" : "; Ctrl-C ends it");
-	while (err >= 0 && end == FEED_GOES_ON) {
-		end = feed_step(&s.feed, &o->run, &err);
-		if (err >= 0)
-			err = s.sink->ops->flush(s.sink, &s.diag);
-	}
-	lost = feed_stop(&s.feed);
-	err = err < 0 ? err : lost;
-	lost = s.sink->ops->close(s.sink, &s.diag);
-	err = err < 0 ? err : lost;
-	return err < 0 ? fail(&s, err, d.text[0] ? &d : &s.diag) : exit_status(&s, o);
+	err = begin(&s, o, &d);
+	err = err < 0 ? err : stream(&s, &o->run);
+	last = feed_stop(&s.feed);
+	err = err < 0 ? err : last;
+	last = s.sink->ops->close(s.sink, &s.diag);
+	err = err < 0 ? err : last;
+	if (err == -EPIPE)
+		return EXIT_FAILED; /* a reader that has enough, like head, is no failure to speak of */
+	if (err < 0)
+		return feed_fail(&s.feed, err, d.text[0] ? &d : &s.diag);
+	feed_losses(&s.feed, &lost);
+	say_losses(&s, &lost);
+	feed_say_left(&s.feed);
+	return feed_exit_status(&s.feed, &o->run, &lost);
 }
 CMD_RUN(stream)

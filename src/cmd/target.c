@@ -6,9 +6,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#include "cmd/family.h"
+
+/* What is forked while signals are sent is looked for again so often. */
+#define MAX_ROUNDS 10
+/* So many are named; of the others it is said how many they are. */
+#define MAX_NAMES 5u
 
 void target_init(struct target *t)
 {
@@ -26,7 +34,7 @@ void target_done(struct target *t)
 }
 
 /* The child: waits until its end of the gate reads "closed", then becomes the command. */
-static void __attribute__((noreturn)) run_command(char **argv, int gate, int error)
+static void __attribute__((noreturn)) run_command(char **argv, int out, int gate, int error)
 {
 	sigset_t none;
 	char byte;
@@ -37,6 +45,8 @@ static void __attribute__((noreturn)) run_command(char **argv, int gate, int err
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (read(gate, &byte, 1) != 1)
 		_exit(1); /* nobody opened the gate: the recording did not begin */
+	if (out >= 0)
+		(void)dup2(out, STDOUT_FILENO);
 	(void)execvp(argv[0], argv);
 	err = errno;
 	if (write(error, &err, sizeof(err)) < 0)
@@ -44,7 +54,7 @@ static void __attribute__((noreturn)) run_command(char **argv, int gate, int err
 	_exit(err == ENOENT ? 127 : 126);
 }
 
-int target_prepare(struct target *t, char **argv, struct diag *d)
+int target_prepare(struct target *t, char **argv, int out, struct diag *d)
 {
 	int gate[2], error[2];
 	pid_t pid;
@@ -58,10 +68,11 @@ int target_prepare(struct target *t, char **argv, struct diag *d)
 		(void)close(gate[1]);
 		return r;
 	}
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pid = fork();
 	if (!pid) {
 		(void)close(gate[1]);
-		run_command(argv, gate[0], error[1]);
+		run_command(argv, out, gate[0], error[1]);
 	}
 	(void)close(gate[0]);
 	(void)close(error[1]);
@@ -134,26 +145,91 @@ static bool all_gone(struct target *t)
 	return t->nr_pidfds && !left;
 }
 
+/* Takes note of what has ended: the command, and what it left without a parent. */
+static void reap(struct target *t)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != t->pid || t->has_ended)
+			continue;
+		t->has_ended = true;
+		t->wait_status = status;
+	}
+	t->has_left = t->has_ended && pid == 0;
+}
+
 bool target_wait(struct target *t, u64 sleep_ns)
 {
 	struct timespec ts = { (time_t)(sleep_ns / 1000000000u), (long)(sleep_ns % 1000000000u) };
 
 	(void)nanosleep(&ts, NULL); /* SIGCHLD and the signals that end us wake it */
-	if (t->pid && !t->has_ended && waitpid(t->pid, &t->wait_status, WNOHANG) == t->pid)
-		t->has_ended = true;
-	return t->has_ended || all_gone(t);
+	if (t->pid)
+		reap(t);
+	else
+		t->has_ended |= all_gone(t);
+	return t->has_ended && !target_runs(t);
 }
 
-void target_end(struct target *t, int sig)
+bool target_runs(const struct target *t)
 {
-	if (!t->pid || t->has_ended)
+	return t->pid && (!t->has_ended || (t->waits_for_all && t->has_left));
+}
+
+/* The second signal lets one that was stopped take the first. */
+static void send_signal(pid_t pid, int sig)
+{
+	(void)kill(pid, sig);
+	(void)kill(pid, SIGCONT);
+}
+
+void target_signal(struct target *t, int sig)
+{
+	struct family before = {}, now = {};
+	u32 nr_new = 1;
+
+	if (!t->pid)
 		return;
-	closep(&t->gate);
+	closep(&t->gate); /* before it goes, that is all it needs */
 	t->gate = -1;
-	(void)kill(t->pid, sig);
-	while (waitpid(t->pid, &t->wait_status, 0) < 0 && errno == EINTR)
-		;
-	t->has_ended = true;
+	if (!t->has_ended)
+		send_signal(t->pid, sig);
+	for (int i = 0; nr_new && i < MAX_ROUNDS && family_read(&now) == 0; i++) {
+		nr_new = 0;
+		for (u32 k = 0; k < now.nr; k++) {
+			pid_t pid = now.v[k].pid;
+
+			if (pid == t->pid || family_has(&before, pid))
+				continue;
+			send_signal(pid, sig);
+			nr_new++;
+		}
+		family_done(&before);
+		before = now;
+	}
+	family_done(&before);
+}
+
+u32 target_left(const struct target *t, struct buf *names)
+{
+	struct family f;
+	u32 nr = 0;
+
+	if (!t->pid || family_read(&f) < 0)
+		return 0;
+	for (u32 i = 0; i < f.nr; i++) {
+		if (f.v[i].is_zombie)
+			continue;
+		if (nr < MAX_NAMES)
+			buf_printf(names, "%s%s (%d)", nr ? ", " : "", f.v[i].comm,
+				   (int)f.v[i].pid);
+		nr++;
+	}
+	if (nr > MAX_NAMES)
+		buf_printf(names, " and %u more", nr - MAX_NAMES);
+	family_done(&f);
+	return nr;
 }
 
 int target_exit_status(const struct target *t)

@@ -341,7 +341,8 @@ def conservation(manifest, rows, strict_rows=True):
         if strict_rows and nr_rows.get(name, 0) != ev["written"]:
             out.append("%s: %d rows in the trace, %d written" %
                        (name, nr_rows.get(name, 0), ev["written"]))
-        for cause, names in (("ring", ("ring",)), ("writer", WRITER_CAUSES)):
+        for cause, names in (("ring", ("ring",)), ("map", ("map",)), ("missed", ("missed",)),
+                             ("writer", WRITER_CAUSES)):
             told = sum(nr_lost.get((name, n), 0) for n in names)
             if told != ev["lost_" + cause]:
                 out.append("%s: `lost` rows tell %d lost by the %s, the counters %d" %

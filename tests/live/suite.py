@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import time
+import traceback
 
 from session import Failed, Session, Skipped
 
@@ -45,8 +46,9 @@ def main(doc):
         except Skipped as e:
             print("ok %d - %s # SKIP %s" % (i, name, e), flush=True)
             nr["skipped"] += 1
-        except Failed as e:
-            print("# " + str(e)[:1500].replace("\n", "\n# "))
+        except Exception as e:
+            text = str(e) if isinstance(e, Failed) else traceback.format_exc()[-1500:]
+            print("# " + text[:1500].replace("\n", "\n# "))
             print("not ok %d - %s (%.1f s)" % (i, name, time.monotonic() - begun), flush=True)
             nr["failed"] += 1
     print("# %(passed)d passed, %(failed)d failed, %(skipped)d skipped" % nr)

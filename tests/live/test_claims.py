@@ -141,10 +141,13 @@ class Conditions(unittest.TestCase):
 class Conservation(unittest.TestCase):
     PROG = {"name": "vfs_exit", "runs": 10, "missed": 0, "emitted": 3, "stored": 0, "filtered": 1,
             "sampled": 0, "aggregated": 0, "unmatched": 0, "ignored": 5, "lost_ring": 1, "lost_map": 0}
-    EVENT = {"name": "vfs_read", "emitted": 3, "written": 2, "lost_writer": 1, "lost_ring": 1, "late": 0}
+    EVENT = {"name": "vfs_read", "emitted": 4, "written": 2, "lost_writer": 2, "lost_ring": 1, "late": 0,
+             "lost_map": 0, "lost_missed": 1}
     ROWS = [{"event": "vfs_read"}] * 2 + [
         {"event": "lost", "of": "vfs_read", "cause": "ring", "nr": 1},
-        {"event": "lost", "of": "vfs_read", "cause": "writer", "nr": 1}]
+        {"event": "lost", "of": "vfs_read", "cause": "writer", "nr": 1},
+        {"event": "lost", "of": "vfs_read", "cause": "disk_full", "nr": 1},
+        {"event": "lost", "of": "vfs_read", "cause": "missed", "nr": 1}]
 
     def book(self, prog=(), event=()):
         return {"streams": [{"name": "vfs_read"}], "conservation": {"programs": [dict(self.PROG, **dict(prog))],
@@ -159,7 +162,9 @@ class Conservation(unittest.TestCase):
         self.assertEqual(len(C.conservation(self.book({"runs": 11}), self.ROWS)), 1)
         self.assertEqual(len(C.conservation(self.book((), {"late": 1}), self.ROWS)), 1)
         self.assertEqual(len(C.conservation(self.book(), self.ROWS[1:])), 1)
-        self.assertEqual(len(C.conservation(self.book(), self.ROWS[:3])), 1)
+        for gone in range(2, len(self.ROWS)):
+            rows = self.ROWS[:gone] + self.ROWS[gone + 1:]
+            self.assertEqual(len(C.conservation(self.book(), rows)), 1, self.ROWS[gone])
         self.assertEqual(len(C.conservation(self.book(), self.ROWS + self.ROWS[2:3])), 1)
 
 
