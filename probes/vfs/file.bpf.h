@@ -65,15 +65,13 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd)
 	return file ? sn_cast(struct file, file) : NULL;
 }
 
-/* Is it on a device, or a device, that --device left out? */
-static __always_inline bool device_refused(struct inode *inode, const struct sn_task *st)
+/* Is it on a device, or a device itself, that --device left out? dev: of its file system. */
+static __always_inline bool device_refused(u32 dev, u16 mode, struct inode *inode)
 {
-	u32 dev = st->dev;
-
 	if (!sn_cfg.nr_fs_devs)
 		return false;
-	if ((st->mode & S_IFMT) == S_IFBLK)
-		dev = sn_read(inode, i_rdev);
+	if ((mode & S_IFMT) == S_IFBLK)
+		dev = BPF_CORE_READ(inode, i_rdev);
 	for (u32 i = 0; i < SN_MAX_FS_DEVS && i < sn_cfg.nr_fs_devs; i++)
 		if (sn_cfg.fs_devs[i] == dev)
 			return false;
@@ -93,7 +91,8 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 		return 0;
 	st->mode = sn_read(inode, i_mode);
 	st->fs_magic = (u32)sn_read(sb, s_magic);
-	st->refused = file_refused(st->mode, st->fs_magic) || device_refused(inode, st);
+	st->refused =
+		file_refused(st->mode, st->fs_magic) || device_refused(st->dev, st->mode, inode);
 	if (st->refused || is_pseudo_fs(st->fs_magic))
 		return !st->refused;
 	key = sn_name_key(st->ino, st->dev, st->gen);

@@ -325,7 +325,8 @@ static __always_inline int file_goes(enum sn_prog prog, struct file *file)
 		return sn_count(prog, why);
 	mode = BPF_CORE_READ(inode, i_mode);
 	magic = (u32)BPF_CORE_READ(inode, i_sb, s_magic);
-	if (file_refused(mode, magic) || sn_cfg.nr_fs_devs)
+	if (file_refused(mode, magic) ||
+	    device_refused(BPF_CORE_READ(inode, i_sb, s_dev), mode, inode))
 		return sn_count(prog, SN_OUT_filtered);
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_release))
 		return sn_count(prog, SN_OUT_sampled);

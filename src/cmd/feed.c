@@ -187,7 +187,10 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	r = select_streams(&f->streams, false, &l->events, d);
 	r = r < 0 ? r : select_ops(&f->ops, &o->cfg.calls, &o->cfg.blk_ops, d);
 	r = r < 0 ? r : select_samples(&f->samples, o->cfg.sample, d);
-	r = r < 0 ? r : filter_check(f, l->events, d);
+	r = r < 0 ? r : filter_check(f, &l->events, d);
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (!(filter_sampled() >> slot & 1))
+			o->cfg.sample[slot] = 0;
 	if (f->min_bytes > f->max_bytes)
 		return diag_err(d, -EINVAL, "--min-size is larger than --max-size");
 	r = r < 0 ? r : add_devices(f, &o->cfg, d);

@@ -77,14 +77,28 @@ const struct opt filter_thread_rows[] = {
 };
 /* clang-format on */
 
+static bool is_of_processes(u32 slot)
+{
+	return schema_event(slot)->id >> 8 == SN_EV_proc_exit >> 8;
+}
+
 /* Events whose rows have the column. What a process does in its life is no operation. */
 static u64 events_with(const char *column)
 {
 	u64 events = 0;
 
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
-		if (schema_event(slot)->id >> 8 != SN_EV_proc_exit >> 8 &&
-		    schema_column(schema_event(slot), column) >= 0)
+		if (!is_of_processes(slot) && schema_column(schema_event(slot), column) >= 0)
+			events |= 1ull << slot;
+	return events;
+}
+
+u64 filter_sampled(void)
+{
+	u64 events = 0;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (!is_of_processes(slot))
 			events |= 1ull << slot;
 	return events;
 }
@@ -144,23 +158,25 @@ static int check_samples(const struct filter_opts *f, u64 events, struct diag *d
 			return r;
 		found = false;
 		for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
-			found |= nr[slot] && events & 1ull << slot;
+			found |= nr[slot] && events & filter_sampled() & 1ull << slot;
 		if (!found)
-			return diag_err(d, -EINVAL,
-					"--sample: '%s' is of no stream that is recorded",
-					f->samples.v[i]);
+			return diag_err(
+				d, -EINVAL,
+				"--sample: '%s' is of no stream that is recorded and can be "
+				"sampled (those of processes cannot: names hang on them)",
+				f->samples.v[i]);
 	}
 	return 0;
 }
 
-int filter_check(const struct filter_opts *f, u64 events, struct diag *d)
+int filter_check(const struct filter_opts *f, u64 *ret_events, struct diag *d)
 {
 	const struct {
 		bool is_given;
 		const char *option, *what;
 		u64 can;
 	} filters[] = {
-		{ f->devices.nr, "--device", "block requests", 1ull << SN_SLOT_block_io },
+		{ f->devices.nr, "--device", "operations on devices", events_with("dev") },
 		{ f->sectors.from || f->sectors.to != UINT64_MAX, "--sectors", "block requests",
 		  1ull << SN_SLOT_block_io },
 		{ f->min_latency_ns, "--min-latency", "operations that take time",
@@ -170,7 +186,7 @@ int filter_check(const struct filter_opts *f, u64 events, struct diag *d)
 		  events_with("bytes") },
 		{ f->errors, "--errors", "operations that can fail", events_with("errno") },
 	};
-	u64 left = UINT64_MAX;
+	u64 left = UINT64_MAX, events = *ret_events;
 	int r;
 
 	r = check_samples(f, events, d);
@@ -193,5 +209,6 @@ int filter_check(const struct filter_opts *f, u64 events, struct diag *d)
 					"%s: no row can pass this and the filters before it",
 					filters[i].option);
 	}
+	*ret_events &= left;
 	return 0;
 }

@@ -40,10 +40,13 @@ struct filter_opts {
 	}
 
 /*
- * -EINVAL with a sentence if no row of the events, a bit per slot, can pass the
- * filters: they ask for what rows of these events do not have.
+ * Leaves of the events, a bit per slot, those whose rows can pass all filters: what has
+ * no size is not within a size. -EINVAL with a sentence if none is left.
  */
-int filter_check(const struct filter_opts *f, u64 events, struct diag *d);
+int filter_check(const struct filter_opts *f, u64 *events, struct diag *d);
+
+/* Events that --sample means: not those of processes, which names hang on. */
+u64 filter_sampled(void);
 
 /* Two groups for a command's list, given where its struct filter_opts lies. */
 extern const struct opt filter_thread_rows[];

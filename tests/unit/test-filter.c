@@ -8,11 +8,12 @@
 #include "schema/values.h"
 
 /* What record says of these words, "" if it takes them. */
+static u64 events; /* that can pass */
+
 static const char *said(char **words)
 {
 	static struct diag d;
 	struct record_opts o;
-	u64 events;
 	int r;
 
 	d = (struct diag){};
@@ -21,7 +22,7 @@ static const char *said(char **words)
 	if (r == 0)
 		r = select_streams(&o.filter.streams, false, &events, &d);
 	if (r == 0)
-		r = filter_check(&o.filter, events, &d);
+		r = filter_check(&o.filter, &events, &d);
 	opt_done(record_cmd_opts.groups, &o);
 	check((r < 0) == (d.text[0] != 0));
 	return d.text;
@@ -43,7 +44,9 @@ TEST(what_can_match_is_taken)
 	check_str(SAID("-e", "vfs,proc", "--min-latency", "1ms", "--errors"), "");
 	check_str(SAID("-e", "vfs_open", "--errors"), "");
 	check_str(SAID("--op", "openat,read", "--min-size", "1"), "");
-	check_str(SAID("-e", "proc", "--sample", "proc_fork=10"), "");
+	check_str(SAID("-e", "proc,vfs", "--sample", "*=10"), "");
+	check_str(SAID("-e", "vfs,proc", "--device", "sda"), "");
+	check_str(SAID("--device", "sda", "--op", "openat"), "");
 	check_str(SAID("-e", "vfs_read", "--sample", "vfs=10"), "");
 	check_str(SAID("-e", "proc", "-p", "1", "--comm", "x*", "--uid", "0", "--pseudo-fs"), "");
 }
@@ -58,8 +61,8 @@ TEST(what_cannot_is_refused)
 		  "--op: no stream that is recorded has rows of 'discard'");
 	check_str(SAID("-e", "vfs", "--sectors", "0-10"),
 		  "--sectors: the streams that are recorded have no block requests");
-	check_str(SAID("-e", "vfs,proc", "--device", "sda"),
-		  "--device: the streams that are recorded have no block requests");
+	check_str(SAID("-e", "proc", "--device", "sda"),
+		  "--device: the streams that are recorded have no operations on devices");
 	check_str(SAID("-e", "proc", "--min-latency", "10s"),
 		  "--min-latency: the streams that are recorded have no operations that take time");
 	check_str(SAID("-e", "vfs_release", "--min-latency", "10s"),
@@ -72,10 +75,31 @@ TEST(what_cannot_is_refused)
 		  "--errors: the streams that are recorded have no operations that can fail");
 	check_str(SAID("-e", "vfs_read,block", "--op", "pread64", "--sectors", "0-10"),
 		  "--sectors: no row can pass this and the filters before it");
-	check_str(SAID("--device", "sda", "--op", "openat"),
-		  "--device: no row can pass this and the filters before it");
-	check_str(SAID("-e", "vfs", "--sample", "proc_fork=10"),
-		  "--sample: 'proc_fork=10' is of no stream that is recorded");
+	check_str(SAID("--sectors", "0-10", "--op", "openat"),
+		  "--sectors: no row can pass this and the filters before it");
+	check_str(SAID("-e", "vfs", "--sample", "block_io=10"),
+		  "--sample: 'block_io=10' is of no stream that is recorded and can be sampled "
+		  "(those of processes cannot: names hang on them)");
+	check_str(SAID("-e", "proc", "--sample", "proc_fork=10"),
+		  "--sample: 'proc_fork=10' is of no stream that is recorded and can be sampled "
+		  "(those of processes cannot: names hang on them)");
+}
+
+#define BIT(name) (1ull << SN_SLOT_##name)
+
+TEST(only_events_that_can_pass_are_left)
+{
+	check_str(SAID("-e", "vfs,block,proc"), "");
+	check(events & BIT(proc_fork) && events & BIT(vfs_release) && events & BIT(block_io));
+	check_str(SAID("--min-latency", "1ms"), "");
+	check_eq(events, BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) |
+				 BIT(vfs_fsync) | BIT(block_io));
+	check_str(SAID("--min-size", "1M"), "");
+	check_eq(events, BIT(vfs_read) | BIT(vfs_write) | BIT(block_io));
+	check_str(SAID("--op", "discard"), "");
+	check_eq(events, BIT(block_io));
+	check_str(SAID("--device", "sda", "--errors"), "");
+	check(!(events & (BIT(proc_fork) | BIT(vfs_release))) && events & BIT(vfs_open));
 }
 
 TEST(a_slip_of_the_hand_has_a_hint)
@@ -130,6 +154,7 @@ int main(void)
 	static const struct test tests[] = {
 		T(what_can_match_is_taken),
 		T(what_cannot_is_refused),
+		T(only_events_that_can_pass_are_left),
 		T(a_slip_of_the_hand_has_a_hint),
 		T(operations_have_an_event),
 		T(distances),
