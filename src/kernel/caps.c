@@ -41,7 +41,8 @@ int caps_check_privileges(struct diag *d)
 	};
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {};
-	char missing[64] = "";
+	char missing[64] = "", path[160];
+	ssize_t n_path;
 	size_t n = 0;
 
 	if (syscall(SYS_capget, &header, data) || has_capability(data, CAP_SYS_ADMIN))
@@ -54,9 +55,12 @@ int caps_check_privileges(struct diag *d)
 		return 0;
 	(void)diag_err(d, -EPERM, "no permission to record: %s %s missing", missing,
 		       strstr(missing, " and ") ? "are" : "is");
+	n_path = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	path[MAX(n_path, 0)] = '\0';
 	return diag_hint(d, -EPERM,
 			 "run as root, or grant them once: "
-			 "setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_sys_ptrace+ep sonde");
+			 "setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_sys_ptrace+ep %s",
+			 path[0] ? path : "sonde");
 }
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* the kernel's PROC_PID_INIT_INO */
