@@ -87,14 +87,14 @@ static u64 num(const struct batch *b, const char *name, u32 row)
 /* Arguments as other rows have them, joined by a blank: in tasks and proc_exec NUL parts them. */
 static u32 joined(struct procs *p, u32 args)
 {
-	size_t len;
-	const char *s = text_get(p->texts, args, &len);
+	size_t len, all;
+	const char *s = text_get(p->texts, args, &all);
 
-	while (len && !s[len - 1])
+	for (len = all; len && !s[len - 1];)
 		len--;
 	if (!len)
 		return TEXT_NONE;
-	if (!memchr(s, '\0', len))
+	if (!memchr(s, '\0', all))
 		return args;
 	/* The pool may move when a text is added: from a copy. */
 	p->scratch.len = 0;

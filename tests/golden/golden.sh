@@ -81,6 +81,13 @@ mkdir early
 cp -r trace/manifest.json trace/proc_exit early
 same wall-early.csv "$sonde" export early --to csv --fields wall,ts
 
+# Without rows of processes these are still called what they were when they did something.
+cp -r trace no-proc
+rm -r no-proc/proc_*
+# (an event of the manifest takes two lines)
+sed -i -e "/\"name\": \"proc_.*\"written\"/,+1d" -e "/\"name\": \"proc_/d" no-proc/manifest.json
+same report-no-proc.txt "$sonde" report -e vfs_read --top 1 no-proc
+
 # What has just begun: a manifest that knows no end, and no rows.
 mkdir young
 grep -v '"stopped"' trace/manifest.json | sed 's/"complete": true/"complete": false/' >young/manifest.json

@@ -78,6 +78,21 @@ static const char *comm_of(u32 pid)
 	}
 }
 
+/* Joined by a blank, as on every row; a thread of the kernel has none. */
+static const char *cmdline_of(u32 pid)
+{
+	switch (pid) {
+	case INGEST:
+		return "./ingest --from input data.csv";
+	case PARSER:
+		return "parser input data.csv";
+	case STORE:
+		return "store --db /srv/db/events.db";
+	default:
+		return NULL;
+	}
+}
+
 static struct record begin(struct story *s, u16 id, u32 pid)
 {
 	struct record r = {};
@@ -101,11 +116,13 @@ static void text(struct record *r, struct sn_str *at, const char *p, size_t len)
 
 static void put(struct story *s, struct record *r)
 {
-	const char *comm = comm_of(r->hdr.pid);
+	const char *comm = comm_of(r->hdr.pid), *cmdline = cmdline_of(r->hdr.pid);
 	struct sn_names names = {};
 	int err;
 
 	names.str[SN_D_comm] = intern(&s->pool, comm, strlen(comm));
+	if (cmdline)
+		names.str[SN_D_cmdline] = intern(&s->pool, cmdline, strlen(cmdline));
 	if (r->path)
 		names.str[SN_D_path] = intern(&s->pool, r->path, strlen(r->path));
 	if (r->known)

@@ -261,6 +261,13 @@ TEST(arguments_are_joined_by_blanks)
 	check_eq(procs_build(&procs), 0);
 	check(text_is(&texts, proc_at(90, 1000)->cmdline, "ls -l /tmp"));
 	stop();
+	/* One word, and the NUL that ends it. */
+	start(0, UINT64_MAX, 0);
+	r.e.args.len = 3;
+	check_eq(procs_batch(&procs, one(&r, sizeof(r.e) + 11, "ls", NULL)), 0);
+	check_eq(procs_build(&procs), 0);
+	check(text_is(&texts, proc_at(90, 1000)->cmdline, "ls"));
+	stop();
 }
 
 /* The time under way is counted once however requests overlap, and only inside the operation. */
