@@ -3,6 +3,7 @@
 and nothing left behind. Processes are ended by their own id only."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,9 @@ def patience():
 
 
 PATIENCE = patience()
+# What sanitizers say; a build without them never does. Leaks are not looked for under strace(1).
+COMPLAINT = re.compile(r"runtime error: |ERROR: \w+Sanitizer|SUMMARY: \w+Sanitizer")
+NO_LEAK_CHECK = {"ASAN_OPTIONS": "detect_leaks=0"}
 
 
 class Failed(Exception):
@@ -115,6 +119,7 @@ class Session:
         self.sonde, self.work, self.timeout = sonde, work, timeout
         self.base = base
         self.undo = []
+        self.procs = []
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="sonde-live-", dir=self.base)
@@ -133,9 +138,14 @@ class Session:
             except OSError:
                 pass
         shutil.rmtree(self.dir, ignore_errors=True)
+        for p in self.procs:
+            at = COMPLAINT.search(p.text())
+            if at:
+                raise Failed("%s: %s" % (" ".join(p.argv[:3]), p.text()[at.start():][:3000]))
 
     def start(self, argv, **kw):
         p = Proc(argv, **kw)
+        self.procs.append(p)
         self.undo.append(p.end)
         return p
 
