@@ -11,6 +11,7 @@
 
 #define AT_FDCWD (-100)
 #define MAX_VECTORS 1024 /* UIO_MAXIOV */
+#define VECTORS_AT_ONCE 8
 #define O_APPEND 02000
 #define O_CREAT 0100
 #define O_TMPFILE_BIT 020000000
@@ -18,16 +19,27 @@
 /* Bytes of a user's vectors into st->sum; false if they cannot be read. */
 static __noinline int sum_vectors(struct sn_task *st, u64 vec, u64 nr)
 {
-	struct user_iovec iov;
+	u64 sum = 0, left;
 
 	if (!st || nr > MAX_VECTORS)
 		return 0;
-	st->sum = 0;
-	for (u32 i = 0; i < MAX_VECTORS && i < nr; i++) {
-		if (bpf_probe_read_user(&iov, sizeof(iov), (void *)(vec + i * sizeof(iov))))
+	/* some at once: the verifier looks at every round of a loop */
+	for (u32 i = 0; i < MAX_VECTORS; i += VECTORS_AT_ONCE) {
+		struct user_iovec iov[VECTORS_AT_ONCE] = {};
+
+		left = nr - i;
+		barrier_var(left); /* the loop is to be counted by i */
+		if ((s64)left <= 0)
+			break;
+		if (left > VECTORS_AT_ONCE)
+			left = VECTORS_AT_ONCE;
+		if (bpf_probe_read_user(iov, left * sizeof(iov[0]),
+					(void *)(vec + i * sizeof(iov[0]))))
 			return 0;
-		st->sum += iov.len;
+		for (u32 k = 0; k < VECTORS_AT_ONCE; k++)
+			sum += iov[k].len;
 	}
+	st->sum = sum;
 	return 1;
 }
 

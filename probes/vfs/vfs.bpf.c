@@ -127,8 +127,10 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 		outcome = SN_OUT_filtered;
 	else if (call <= SN_CALL_pwritev2)
 		outcome = emit_rw(cpu, st, slot_of(call), regs, call, ret, now, alone);
-	else if (call <= SN_CALL_open_by_handle_at)
-		outcome = emit_open(cpu, st, regs, call, ret, now, alone);
+	else if (call <= SN_CALL_open_by_handle_at) /* not wanted: never here, and not verified */
+		outcome = sn_event_wanted(SN_SLOT_vfs_open)
+				  ? emit_open(cpu, st, regs, call, ret, now, alone)
+				  : SN_OUT_ignored;
 	else if (call == SN_CALL_close)
 		outcome = emit_close(cpu, st, regs, ret, now, alone);
 	else
