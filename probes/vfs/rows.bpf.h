@@ -89,6 +89,18 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 	 SN_VALID_BIT(struct ev, gen) | SN_VALID_BIT(struct ev, fs_magic) | \
 	 SN_VALID_BIT(struct ev, file_type))
 
+/* Fills them, and nothing else of the row. */
+#define FILL_FILE(e, ev, st)                             \
+	do {                                             \
+		(e)->ino = (st)->ino;                    \
+		(e)->dev = (st)->dev;                    \
+		(e)->gen = (st)->gen;                    \
+		(e)->fs_magic = (st)->fs_magic;          \
+		(e)->file_type = (st)->mode & S_IFMT;    \
+		if ((st)->has_file)                      \
+			(e)->hdr.valid |= FILE_BITS(ev); \
+	} while (0)
+
 /* What a read or write asked for; valid is of the row's columns. */
 struct rw_asked {
 	u64 bytes;
@@ -165,20 +177,15 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, u3
 	e->fd = asked.fd;
 	e->offset = asked.offset;
 	e->rwf = asked.rwf;
-	e->ino = st->ino;
-	e->dev = st->dev;
-	e->gen = st->gen;
 	e->file_flags = st->file_flags;
-	e->fs_magic = st->fs_magic;
-	e->file_type = st->mode & S_IFMT;
 	if (st->has_file)
-		asked.valid |=
-			FILE_BITS(sn_vfs_read) | SN_VALID_BIT(struct sn_vfs_read, file_flags);
+		asked.valid |= SN_VALID_BIT(struct sn_vfs_read, file_flags);
+	e->hdr.valid = asked.valid;
+	FILL_FILE(e, sn_vfs_read, st);
 	e->call = (u16)call;
 	e->origin = regs ? SN_ORIGIN_user : SN_ORIGIN_kernel;
 	e->unlinked = st->has_file & st->unlinked;
 	e->pad0 = 0;
-	e->hdr.valid = asked.valid;
 	sn_submit(e);
 	sn_emitted_as(cpu, slot, alone);
 	return SN_OUT_emitted;
@@ -197,14 +204,8 @@ static __always_inline int emit_close(struct sn_percpu *cpu, struct sn_task *st,
 	sn_header(&e->hdr, SN_EV_vfs_close, now, st);
 	e->dur_ns = now - st->start_ns;
 	e->ret = ret;
-	e->ino = st->ino;
-	e->dev = st->dev;
-	e->gen = st->gen;
 	e->fd = (s32)sn_syscall_arg(regs, 0);
-	e->fs_magic = st->fs_magic;
-	e->file_type = st->mode & S_IFMT;
-	if (st->has_file)
-		e->hdr.valid |= FILE_BITS(sn_vfs_close);
+	FILL_FILE(e, sn_vfs_close, st);
 	e->unlinked = st->has_file & st->unlinked;
 	e->pad0 = 0;
 	e->pad1 = 0;
@@ -237,13 +238,7 @@ static __always_inline int emit_fsync(struct sn_percpu *cpu, struct sn_task *st,
 		sn_set(e, length, (s64)sn_syscall_arg(regs, 2));
 		sn_set(e, sync_flags, (u32)sn_syscall_arg(regs, 3));
 	}
-	e->ino = st->ino;
-	e->dev = st->dev;
-	e->gen = st->gen;
-	e->fs_magic = st->fs_magic;
-	e->file_type = st->mode & S_IFMT;
-	if (st->has_file)
-		e->hdr.valid |= FILE_BITS(sn_vfs_fsync);
+	FILL_FILE(e, sn_vfs_fsync, st);
 	e->call = (u16)call;
 	e->origin = regs ? SN_ORIGIN_user : SN_ORIGIN_kernel;
 	e->unlinked = st->has_file & st->unlinked;
@@ -315,13 +310,7 @@ static __always_inline void fill_open(struct sn_vfs_open *e, struct sn_task *st,
 	e->name.len = 0;
 	e->pad0 = 0;
 	e->pad1 = 0;
-	e->ino = st->ino;
-	e->dev = st->dev;
-	e->gen = st->gen;
-	e->fs_magic = st->fs_magic;
-	e->file_type = st->mode & S_IFMT;
-	if (st->has_file)
-		e->hdr.valid |= FILE_BITS(sn_vfs_open);
+	FILL_FILE(e, sn_vfs_open, st);
 	e->dir_ino = 0;
 	e->dir_dev = 0;
 	e->dir_gen = 0;

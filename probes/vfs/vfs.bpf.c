@@ -9,6 +9,8 @@
  */
 #include "rows.bpf.h"
 
+#include "vfs.h"
+
 /* System call number -> enum sn_call; 0 for those that no row is wanted of. */
 const volatile u8 sn_calls_of[SN_MAX_SYSCALLS] SEC(".rodata.sn_calls") = {};
 
@@ -20,17 +22,6 @@ const volatile u16 sn_rename_nrs[4] SEC(".rodata.sn_renames") = {};
 static __always_inline bool takes_fd(u32 call)
 {
 	return !(call >= SN_CALL_open && call <= SN_CALL_open_by_handle_at) && call != SN_CALL_sync;
-}
-
-static __always_inline u32 slot_of(u32 call)
-{
-	if (call <= SN_CALL_preadv2)
-		return SN_SLOT_vfs_read;
-	if (call <= SN_CALL_pwritev2)
-		return SN_SLOT_vfs_write;
-	if (call <= SN_CALL_open_by_handle_at)
-		return SN_SLOT_vfs_open;
-	return call == SN_CALL_close ? SN_SLOT_vfs_close : SN_SLOT_vfs_fsync;
 }
 
 /* ---- operations of user threads ---- */
@@ -61,7 +52,7 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 		/* The end of the last one never came: its program ran on this cpu already. */
 		if (st->state == SN_OP_STORED)
 			sn_lose(st->slot, SN_CAUSE_missed);
-		st->slot = slot_of(call);
+		st->slot = vfs_slot_of(call);
 	}
 
 	st->has_file = 0;
@@ -126,7 +117,7 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 	if (end_refused(st, ret, now))
 		outcome = SN_OUT_filtered;
 	else if (call <= SN_CALL_pwritev2)
-		outcome = emit_rw(cpu, st, slot_of(call), regs, call, ret, now, alone);
+		outcome = emit_rw(cpu, st, vfs_slot_of(call), regs, call, ret, now, alone);
 	else if (call <= SN_CALL_open_by_handle_at) /* not wanted: never here, and not verified */
 		outcome = sn_event_wanted(SN_SLOT_vfs_open)
 				  ? emit_open(cpu, st, regs, call, ret, now, alone)

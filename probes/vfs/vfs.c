@@ -2,27 +2,16 @@
 #include <sys/syscall.h>
 
 #include "kernel/domains.h"
+#include "probes/vfs/vfs.h"
 
 #include "vfs_plain.skel.h"
 #include "vfs_typed.skel.h"
 
 #define BIT(slot) (1ull << SN_SLOT_##slot)
 
-/* The event that rows of a call are. */
-static u32 slot_of(u32 call)
-{
-	if (call <= SN_CALL_preadv2)
-		return SN_SLOT_vfs_read;
-	if (call <= SN_CALL_pwritev2)
-		return SN_SLOT_vfs_write;
-	if (call <= SN_CALL_open_by_handle_at)
-		return SN_SLOT_vfs_open;
-	return call == SN_CALL_close ? SN_SLOT_vfs_close : SN_SLOT_vfs_fsync;
-}
-
 static bool is_wanted(const struct sn_cfg *cfg, u32 call)
 {
-	return cfg->events >> slot_of(call) & 1 && cfg->calls >> call & 1;
+	return cfg->events >> vfs_slot_of(call) & 1 && cfg->calls >> call & 1;
 }
 
 /* System calls of this architecture that rows are of; arm64 never had the oldest ones. */
