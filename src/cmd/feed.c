@@ -269,7 +269,8 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 	l->enrich = enrich_new(&(struct enrich_opts){ .live = true, .max_name_bytes = 16 << 20 });
 	if (!l->enrich)
 		return -ENOMEM;
-	memcpy(pids, f->pids.v, f->pids.nr * sizeof(*pids));
+	for (u32 i = 0; i < f->pids.nr; i++)
+		pids[i] = f->pids.v[i];
 	o.pids = pids;
 	o.nr_pids = f->pids.nr;
 	if (command) {
