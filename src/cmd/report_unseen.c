@@ -233,7 +233,6 @@ static void conserved_programs(struct report *r)
 	};
 	const struct manifest *m = &r->s->manifest;
 	_cleanup_(table_done) struct table t = {};
-	_cleanup_(buf_done) struct buf b = {};
 	u64 sum;
 
 	table_init(&t, cols, ARRAY_SIZE(cols));
