@@ -27,15 +27,15 @@ enum form {
 	FORM_DICT,
 	FORM_DELTA,
 	FORM_WHOLE_DELTA, /* in whole bytes, for the compressor */
-	FORM_PLAIN,
-	FORM_PREFIX, /* strings: what is new since the one before */
+	FORM_PLAIN,       /* from here on, see PRESS_HARD */
+	FORM_PREFIX,      /* strings: what is new since the one before */
 };
 
-/* HARD takes some 1.5 times as long as FAST, and finds short matches. */
+/* HARD finds short matches; where the form does not hide them it may be worth its time. */
 enum press {
 	PRESS_NONE,
 	PRESS_FAST,
-	PRESS_HARD,
+	PRESS_HARD, /* of FORM_PLAIN and FORM_PREFIX */
 };
 #define HARD_LEVEL 3
 #define HARD_MIN_MATCH 4
@@ -509,6 +509,7 @@ static int choose(struct parquet_encoder *e, struct encoder_column *column, cons
 {
 	struct encoder_way way = {};
 	size_t best = SIZE_MAX, size, dict_size;
+	enum press hardest;
 	u64 believed;
 	bool is_same;
 	int r = 0;
@@ -516,8 +517,9 @@ static int choose(struct parquet_encoder *e, struct encoder_column *column, cons
 	for (u32 i = 0; i < nr_forms && r == 0; i++) {
 		if (forms[i] == FORM_DICT && !e->places)
 			continue;
+		hardest = forms[i] >= FORM_PLAIN ? PRESS_HARD : PRESS_FAST;
 		r = encode(e, column, forms[i]);
-		for (enum press press = PRESS_NONE; press <= PRESS_HARD && r == 0; press++) {
+		for (enum press press = PRESS_NONE; press <= hardest && r == 0; press++) {
 			r = press_pages(e, press, &dict_size);
 			size = e->packed.len ?: e->dict_page.len + e->page.len;
 			if (r == 0 && size < best - best / 32) {
