@@ -26,6 +26,8 @@ struct caps {
  * sentence that says why: no BTF, missing capabilities, a locked-down kernel.
  */
 int caps_ask(struct caps *ret, struct diag *d);
+/* Frees the kernel's types; the answers stay. */
+void caps_done(struct caps *caps);
 
 /* Ways to hook a function. Tracepoints can always be used. */
 enum caps_hooks {
@@ -36,7 +38,6 @@ enum caps_hooks {
 
 /* Answers "no" for those that are not kept. */
 void caps_leave_out(struct caps *caps, enum caps_hooks kept, const char *why);
-void caps_done(struct caps *caps);
 
 /* Arguments of a BTF tracepoint, or -ENOENT if the kernel does not have it. */
 int caps_tracepoint_args(const struct caps *caps, const char *name);
