@@ -38,6 +38,9 @@ struct batch {
 	u32 nr, cap;            /* rows */
 	struct column *columns; /* ev->nr_columns of them */
 	void *memory;           /* all of data and valid, of batches made here */
+	/* Of who keeps it: */
+	struct batch *next;
+	u64 counted; /* bytes that it is known to take */
 };
 
 /* Names joined to one row. A string that is NULL, and num that is not valid, are null. */

@@ -9,14 +9,13 @@
 
 #include "base/log.h"
 #include "trace/part.h"
+#include "trace/pool.h"
 #include "trace/trace_dir.h"
 
-/* Rows that an event's first batch has room for; it doubles as rows come. */
-#define FIRST_ROWS 256u
 /* A batch is flushed early when its strings take this much. */
 #define MAX_STRING_BYTES (4u << 20)
-/* An unused batch is kept this long for the next one. */
-#define KEEP_SPARE_NS 5000000000ull
+/* How often batches that were not needed are freed. */
+#define SWEEP_NS 5000000000ull
 /*
  * A write that fails is tried again after 50, 100 and 200 ms. If that does not
  * help its rows are lost, and later batches of the event try once each, at
@@ -41,24 +40,14 @@ struct stream {
 	u64 first_tick_ns; /* when the oldest row of current was first seen waiting; 0 is not yet */
 	struct hole holes[SN_NR_CAUSES];
 	bool has_holes;
-	u32 next_cap;
 	/* Of the writing thread: */
 	struct part part;
 	unsigned int nr_failures; /* in a row; 0: it does not fail */
 	u64 pause_until_ns;
-	/* Under the lock: */
-	struct batch *spare;
-	u64 spare_ns;
-	struct hole failed[SN_NR_CAUSES]; /* rows that could not be written */
+	struct hole failed[SN_NR_CAUSES]; /* rows that could not be written; under the lock */
 	/* Of both: */
 	_Atomic u64 put, written, lost;
 	_Atomic u64 untold; /* rows of lost/ that could not be written, and will be put again */
-};
-
-struct job {
-	struct job *next;
-	struct batch *batch;
-	u64 bytes;
 };
 
 struct trace_writer {
@@ -66,19 +55,21 @@ struct trace_writer {
 	struct trace_writer_opts opts;
 	struct stream streams[SN_NR_EVENTS];
 	struct part_dir part_dir; /* of the writing thread */
+	struct pool pool;
 	pthread_t thread;
 	bool has_thread;
 	u64 next_sweep_ns;
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* a job, or the end */
-	pthread_cond_t done; /* a job is done */
-	struct job *first, **last;
+	pthread_cond_t wake;         /* a batch, or the end */
+	pthread_cond_t done;         /* a batch is done */
+	struct batch *first, **last; /* those that wait */
+	u32 nr_waiting;              /* and the one that is being written */
 	bool is_finishing, is_stopping;
 	int error;
 	struct diag diag;    /* of the first error */
 	struct diag failure; /* of the last */
-	_Atomic u64 waiting_bytes, bytes;
+	_Atomic u64 bytes;
 	_Atomic bool has_failed; /* some stream has .failed */
 	_Atomic u32 nr_failing;  /* streams */
 	_Atomic u32 fail_cause;  /* enum sn_cause, of the last failure; 0 if nothing fails */
@@ -91,26 +82,6 @@ static u64 clock_now(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
-}
-
-/* Bytes of the strings of a batch. */
-static size_t string_bytes(const struct batch *b)
-{
-	size_t n = 0;
-
-	for (u32 i = 0; i < b->ev->nr_columns; i++)
-		if (b->columns[i].rep == SN_STRING)
-			n += b->columns[i].dict.bytes.cap;
-	return n;
-}
-
-static u64 batch_bytes(const struct batch *b)
-{
-	u64 n = sizeof(*b) + string_bytes(b), row = 0;
-
-	for (u32 i = 0; i < b->ev->nr_columns; i++)
-		row += b->columns[i].width + (b->columns[i].valid ? 1u : 0u);
-	return n + row * b->cap;
 }
 
 static void hole_add(struct hole *h, u64 nr, u64 first_ns, u64 last_ns)
@@ -278,47 +249,35 @@ static int write_batch(struct trace_writer *w, struct stream *s, const struct ba
 	return 0;
 }
 
-static void do_job(struct trace_writer *w, struct job *job)
+static void do_batch(struct trace_writer *w, struct batch *b)
 {
-	struct batch *b = job->batch;
 	struct stream *s = &w->streams[b->ev->slot];
-	bool is_worth_keeping = b->nr >= b->cap / 4;
 
 	if (!may_write(w, s, clock_now()) || write_batch(w, s, b) < 0)
 		lose_batch(w, s, b, w->fail_cause);
-	if (is_worth_keeping)
-		batch_clear(b);
-	(void)pthread_mutex_lock(&w->lock);
-	if (is_worth_keeping && !s->spare) {
-		s->spare = b;
-		s->spare_ns = clock_now();
-		b = NULL;
-	}
-	atomic_fetch_sub(&w->waiting_bytes, job->bytes);
-	(void)pthread_cond_broadcast(&w->done);
-	(void)pthread_mutex_unlock(&w->lock);
-	batch_free(b);
-	free(job);
+	pool_give(&w->pool, b);
 }
 
 static void *run(void *arg)
 {
 	struct trace_writer *w = arg;
-	struct job *job;
+	struct batch *b;
 
 	(void)pthread_mutex_lock(&w->lock);
 	for (;;) {
 		while (!w->first && !w->is_stopping)
 			(void)pthread_cond_wait(&w->wake, &w->lock);
-		job = w->first;
-		if (!job)
+		b = w->first;
+		if (!b)
 			break;
-		w->first = job->next;
+		w->first = b->next;
 		if (!w->first)
 			w->last = &w->first;
 		(void)pthread_mutex_unlock(&w->lock);
-		do_job(w, job);
+		do_batch(w, b);
 		(void)pthread_mutex_lock(&w->lock);
+		w->nr_waiting--;
+		(void)pthread_cond_broadcast(&w->done);
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 	return NULL;
@@ -326,60 +285,30 @@ static void *run(void *arg)
 
 /* The putting thread's side. */
 
-/* Hands the current batch to the writing thread; -ENOBUFS if too much waits there already. */
-static int submit(struct trace_writer *w, struct stream *s)
+/* Hands the current batch to the writing thread. */
+static void submit(struct trace_writer *w, struct stream *s)
 {
-	u64 bytes, waiting = atomic_load(&w->waiting_bytes);
-	struct job *job;
+	struct batch *b = TAKE_PTR(s->current);
 
-	/* A batch is never too large for an empty queue. */
-	bytes = batch_bytes(s->current);
-	if (waiting && waiting + bytes > w->opts.max_waiting_bytes)
-		return -ENOBUFS;
-	job = malloc(sizeof(*job));
-	if (!job)
-		return -ENOMEM;
-	*job = (struct job){ .batch = s->current, .bytes = bytes };
-	s->next_cap = MAX(FIRST_ROWS, s->current->cap);
-	if (s->current->nr < s->current->cap / 4)
-		s->next_cap = MAX(FIRST_ROWS, s->current->cap / 4);
-	s->current = NULL;
+	pool_close(&w->pool, b);
+	b->next = NULL;
 	s->first_tick_ns = 0;
 	(void)pthread_mutex_lock(&w->lock);
-	*w->last = job;
-	w->last = &job->next;
-	atomic_fetch_add(&w->waiting_bytes, bytes);
+	*w->last = b;
+	w->last = &b->next;
+	w->nr_waiting++;
 	(void)pthread_cond_broadcast(&w->wake);
 	(void)pthread_mutex_unlock(&w->lock);
-	return 0;
-}
-
-static struct batch *take_batch(struct trace_writer *w, struct stream *s)
-{
-	struct batch *b;
-
-	(void)pthread_mutex_lock(&w->lock);
-	b = TAKE_PTR(s->spare);
-	(void)pthread_mutex_unlock(&w->lock);
-	return b ? b : batch_new(s->ev, MIN(s->next_cap, w->opts.rows_per_group));
 }
 
 /* A batch with room for a row, or NULL: then the row is lost. */
 static struct batch *room(struct trace_writer *w, struct stream *s)
 {
-	struct batch *b = s->current;
-
-	if (b && b->nr == b->cap && b->cap < w->opts.rows_per_group &&
-	    batch_grow(b, MIN(b->cap * 2, w->opts.rows_per_group)) < 0)
-		return NULL;
-	if (b && b->nr == b->cap) {
-		if (submit(w, s) < 0)
-			return NULL;
-		b = NULL;
-	}
-	if (!b)
-		b = s->current = take_batch(w, s);
-	return b;
+	if (s->current && s->current->nr == s->current->cap && !pool_grow(&w->pool, s->current))
+		submit(w, s);
+	if (!s->current)
+		s->current = pool_take(&w->pool, s->ev);
+	return s->current;
 }
 
 static int put(struct trace_writer *w, struct stream *s, const void *rec, size_t size,
@@ -392,8 +321,8 @@ static int put(struct trace_writer *w, struct stream *s, const void *rec, size_t
 	if (r < 0)
 		return r;
 	if (b->nr == w->opts.rows_per_group ||
-	    (b->nr % FIRST_ROWS == 0 && string_bytes(b) > MAX_STRING_BYTES))
-		(void)submit(w, s); /* or later */
+	    (b->nr % POOL_FIRST_ROWS == 0 && pool_count_strings(&w->pool, b) > MAX_STRING_BYTES))
+		submit(w, s);
 	return 0;
 }
 
@@ -482,26 +411,6 @@ static void put_holes(struct trace_writer *w)
 	}
 }
 
-/* Frees batches that nobody has needed for a while. */
-static void sweep(struct trace_writer *w, u64 now_ns)
-{
-	struct batch *b;
-
-	w->next_sweep_ns = now_ns + KEEP_SPARE_NS / 4;
-	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
-		struct stream *s = &w->streams[i];
-
-		b = NULL;
-		(void)pthread_mutex_lock(&w->lock);
-		if (s->spare && clock_now() - s->spare_ns >= KEEP_SPARE_NS)
-			b = TAKE_PTR(s->spare);
-		(void)pthread_mutex_unlock(&w->lock);
-		if (b)
-			s->next_cap = FIRST_ROWS;
-		batch_free(b);
-	}
-}
-
 void trace_writer_tick(struct trace_writer *w, u64 now_ns)
 {
 	if (!w->nr_failing)
@@ -514,10 +423,12 @@ void trace_writer_tick(struct trace_writer *w, u64 now_ns)
 		if (!s->first_tick_ns)
 			s->first_tick_ns = now_ns;
 		if (now_ns - s->first_tick_ns >= w->opts.flush_ns)
-			(void)submit(w, s);
+			submit(w, s);
 	}
-	if (now_ns >= w->next_sweep_ns)
-		sweep(w, now_ns);
+	if (now_ns >= w->next_sweep_ns) {
+		w->next_sweep_ns = now_ns + SWEEP_NS;
+		pool_sweep(&w->pool);
+	}
 }
 
 static int start_thread(struct trace_writer *w)
@@ -558,7 +469,7 @@ static void set_opts(struct trace_writer *w, const struct trace_writer_opts *opt
 	o->rows_per_group = MIN(o->rows_per_group ?: 32768u, (u32)PARQUET_MAX_GROUP_ROWS);
 	o->groups_per_part = MIN(o->groups_per_part ?: 64u, (u32)PARQUET_MAX_GROUPS);
 	o->flush_ns = o->flush_ns ?: 2000000000ull;
-	o->max_waiting_bytes = o->max_waiting_bytes ?: 16ull << 20;
+	o->max_batch_bytes = o->max_batch_bytes ?: 20ull << 20;
 	o->zstd_level = o->zstd_level ?: 1;
 	w->part_dir.limits = (struct part_limits){
 		.nr_groups = o->groups_per_part,
@@ -577,12 +488,12 @@ int trace_writer_open(const char *dir, const struct trace_writer_opts *opts,
 		return -ENOMEM;
 	init_locks(w);
 	set_opts(w, opts);
+	pool_init(&w->pool, w->opts.max_batch_bytes, w->opts.rows_per_group);
 	w->last = &w->first;
 	trace_dir_init(&w->dir);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
 		w->streams[i].ev = schema_event(i);
 		w->streams[i].part.ev = schema_event(i);
-		w->streams[i].next_cap = FIRST_ROWS;
 	}
 	w->part_dir.encoder = parquet_encoder_new(w->opts.zstd_level);
 	if (!w->part_dir.encoder)
@@ -648,30 +559,20 @@ u64 trace_writer_bytes(const struct trace_writer *w)
 	return w->bytes - tidy_saved_bytes(w->part_dir.tidy);
 }
 
-/* Waits until no more than this waits for the writing thread. */
-static void drain(struct trace_writer *w, u64 bytes)
+static void submit_all(struct trace_writer *w)
 {
-	(void)pthread_mutex_lock(&w->lock);
-	while (atomic_load(&w->waiting_bytes) > bytes)
-		(void)pthread_cond_wait(&w->done, &w->lock);
-	(void)pthread_mutex_unlock(&w->lock);
+	for (u32 i = 0; i < SN_NR_EVENTS; i++)
+		if (w->streams[i].current && w->streams[i].current->nr)
+			submit(w, &w->streams[i]);
 }
 
-/* Submits a batch, and waits for room where there is none. */
-static void submit_surely(struct trace_writer *w, struct stream *s)
+/* Waits until nothing waits for the writing thread. */
+static void drain(struct trace_writer *w)
 {
-	struct batch *b = s->current;
-
-	if (!b || !b->nr)
-		return;
-	if (submit(w, s) == 0)
-		return;
-	drain(w, 0);
-	if (submit(w, s) == 0)
-		return;
-	/* Not even memory for a job: the writing thread is idle, its part can be played here. */
-	lose_batch(w, s, b, SN_CAUSE_writer);
-	batch_free(TAKE_PTR(s->current));
+	(void)pthread_mutex_lock(&w->lock);
+	while (w->nr_waiting)
+		(void)pthread_cond_wait(&w->done, &w->lock);
+	(void)pthread_mutex_unlock(&w->lock);
 }
 
 static void stop_thread(struct trace_writer *w)
@@ -695,12 +596,11 @@ int trace_writer_finish(struct trace_writer *w, struct diag *d)
 	w->is_finishing = true;
 	(void)pthread_cond_broadcast(&w->wake);
 	(void)pthread_mutex_unlock(&w->lock);
-	for (u32 i = 0; i < SN_NR_EVENTS; i++)
-		submit_surely(w, &w->streams[i]);
-	drain(w, 0);
+	submit_all(w);
+	drain(w);
 	trace_dir_free_reserve(&w->dir);
 	put_holes(w);
-	submit_surely(w, &w->streams[SN_SLOT_lost]);
+	submit_all(w);
 	stop_thread(w);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++)
 		part_end(&w->part_dir, &w->streams[i].part);
@@ -722,21 +622,20 @@ void trace_writer_discard(struct trace_writer *w)
 
 void trace_writer_free(struct trace_writer *w)
 {
-	struct job *job;
+	struct batch *b;
 
 	if (!w)
 		return;
 	stop_thread(w);
-	while ((job = w->first)) {
-		w->first = job->next;
-		batch_free(job->batch);
-		free(job);
+	while ((b = w->first)) {
+		w->first = b->next;
+		pool_give(&w->pool, b);
 	}
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
-		batch_free(w->streams[i].current);
-		batch_free(w->streams[i].spare);
+		pool_give(&w->pool, w->streams[i].current);
 		part_done(&w->streams[i].part);
 	}
+	pool_done(&w->pool);
 	tidy_free(w->part_dir.tidy);
 	buf_done(&w->part_dir.out);
 	parquet_encoder_free(w->part_dir.encoder);

@@ -20,13 +20,13 @@
 struct trace_writer;
 
 struct trace_writer_opts {
-	u32 rows_per_group;    /* rows in a row group; 0 is 32768 */
-	u32 groups_per_part;   /* row groups after which a part ends; 0 is 64 */
-	u64 rotate_bytes;      /* a part ends when it is this large; 0 is never */
-	u64 rotate_ns;         /* a part ends when it is this old; 0 is never */
-	u64 flush_ns;          /* rows wait no longer than this for their flush; 0 is 2 s */
-	u64 max_waiting_bytes; /* memory for rows that wait for the writer; 0 is 16 MiB */
-	int zstd_level;        /* 0 is 1 */
+	u32 rows_per_group;  /* rows in a row group; 0 is 32768 */
+	u32 groups_per_part; /* row groups after which a part ends; 0 is 64 */
+	u64 rotate_bytes;    /* a part ends when it is this large; 0 is never */
+	u64 rotate_ns;       /* a part ends when it is this old; 0 is never */
+	u64 flush_ns;        /* rows wait no longer than this for their flush; 0 is 2 s */
+	u64 max_batch_bytes; /* memory for rows that are not written yet; 0 is 20 MiB */
+	int zstd_level;      /* 0 is 1 */
 };
 
 /* What became of the rows of one event. put = written + lost once the writer is closed. */

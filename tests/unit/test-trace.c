@@ -61,7 +61,7 @@ TEST(every_event_reads_back)
 
 TEST(large_groups_read_back)
 {
-	struct trace_writer_opts opts = { .rows_per_group = 20000, .max_waiting_bytes = 1u << 30 };
+	struct trace_writer_opts opts = { .rows_per_group = 20000, .max_batch_bytes = 1u << 30 };
 	struct sample *samples;
 	struct diag d = {};
 	const char *dir = write_samples(event("vfs_read"), 50000, &opts, &samples);
@@ -346,7 +346,7 @@ TEST(overflow_is_counted_and_leaves_a_hole)
 	enum { NR = 100000 };
 	/* Slow to write, and room for one batch: most of this cannot be kept. */
 	struct trace_writer_opts opts = { .rows_per_group = 500,
-					  .max_waiting_bytes = 1,
+					  .max_batch_bytes = 1,
 					  .zstd_level = 19 };
 	const struct sn_event *ev = event("vfs_read"), *lost = event("lost");
 	struct trace_writer_counts counts, lost_counts;
@@ -417,6 +417,48 @@ TEST(overflow_is_counted_and_leaves_a_hole)
 	trace_cursor_free(c);
 	trace_free(t);
 	free(is_read);
+	remove_all(dir);
+}
+
+/* Where a group would take more memory than all rows may, it ends before it is full. */
+TEST(groups_end_where_memory_does)
+{
+	enum { NR = 20000 };
+	struct trace_writer_opts opts = { .max_batch_bytes = 1 << 20 };
+	const struct sn_event *ev = event("vfs_read");
+	struct sample *samples = calloc(NR, sizeof(*samples));
+	struct trace_writer_counts counts;
+	const char *dir = fresh_path();
+	struct trace_writer *w;
+	struct parquet_file *f;
+	struct diag d = {};
+	u32 row_bytes = 0;
+	char path[512];
+
+	for (u32 i = 0; i < ev->nr_columns; i++)
+		row_bytes += ev->columns[i].width;
+	check_eq(trace_writer_open(dir, &opts, &w, &d), 0);
+	for (u32 i = 0; i < NR; i++) {
+		random_sample(&samples[i], ev, i);
+		samples[i].names = (struct sn_names){};
+		check_eq(put_sample(w, &samples[i]), 0);
+		/* A group has 4096 at most, and memory ends at some 6000. */
+		counts = (struct trace_writer_counts){};
+		for (u32 tries = 0; i > counts.written + counts.lost + 5000; tries++) {
+			check(tries < 50000);
+			(void)usleep(100);
+			trace_writer_counts(w, ev, &counts);
+		}
+	}
+	check_eq(trace_writer_finish(w, &d), 0);
+	trace_writer_free(w);
+	(void)snprintf(path, sizeof(path), "%s/vfs_read/0000.parquet", dir);
+	check_eq(parquet_file_open(AT_FDCWD, path, &f, &d), 0);
+	for (u32 g = 0; g < f->nr_groups; g++)
+		check(f->groups[g].nr_rows <= opts.max_batch_bytes / row_bytes);
+	parquet_file_free(f);
+	check_eq(read_back(dir, ev, samples, NR, &d), NR);
+	free(samples);
 	remove_all(dir);
 }
 
@@ -680,8 +722,8 @@ TESTS(every_event_reads_back, large_groups_read_back, events_do_not_mix,
       columns_that_are_not_wanted_are_null, groups_outside_of_the_time_are_skipped,
       statistics_are_right, rotation_loses_no_row, complete_parts_are_tidied,
       rows_are_flushed_after_a_while, overflow_is_counted_and_leaves_a_hole,
-      malformed_records_are_refused, manifest_is_what_was_written_last,
-      writer_takes_no_directory_that_holds_something, a_directory_has_one_writer,
-      a_trace_that_is_discarded_leaves_nothing, a_trace_can_be_given_away,
-      what_is_no_trace_is_said_to_be_none, files_of_other_versions_are_read,
-      folders_of_unknown_events_are_left_alone)
+      groups_end_where_memory_does, malformed_records_are_refused,
+      manifest_is_what_was_written_last, writer_takes_no_directory_that_holds_something,
+      a_directory_has_one_writer, a_trace_that_is_discarded_leaves_nothing,
+      a_trace_can_be_given_away, what_is_no_trace_is_said_to_be_none,
+      files_of_other_versions_are_read, folders_of_unknown_events_are_left_alone)
