@@ -49,6 +49,16 @@ class Rows(unittest.TestCase):
         self.assertEqual(len(got), 1)
         self.assertRegex(got[0], "missing.*ret=4")
 
+    def test_a_completion_that_was_told_as_missed(self):
+        want = [{"event": "block_io", "pid": 7, "tid": 7, "sector": 8 * i, "bytes": 4096} for i in range(3)]
+        rows = [block(200), block(300, sector=16)]
+        hole = {"event": "lost", "of": "block_io", "cause": "missed", "nr": 1, "ts": 400}
+        self.assertEqual(len(problems(want, rows, ["block_io"])), 1)
+        self.assertEqual(problems(want, rows + [hole], ["block_io"]), [])
+        self.assertEqual(len(problems(want, rows[:1] + [hole], ["block_io"])), 2)
+        self.assertEqual(len(problems(want, rows + [dict(hole, cause="ring")], ["block_io"])), 1)
+        self.assertNotEqual(problems(want, rows + [block(310, sector=24), hole], ["block_io"]), [])
+
     def test_extra(self):
         self.assertRegex(problems([claim()], [row(200), row(300, ret=5)])[0], "not claimed.*ret=5")
 
