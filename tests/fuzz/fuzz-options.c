@@ -93,8 +93,11 @@ static void use_filter(const struct filter_opts *f)
 	}
 	if (select_samples(&f->samples, nr, &d) < 0)
 		must(d.text[0]);
-	if (filter_check(f, select_all(), &d) < 0)
+	events = select_all();
+	if (filter_check(f, &events, &d) < 0)
 		must(d.text[0]);
+	else
+		must(events && !(events & ~select_all()));
 	if (select_ops(&f->ops, &calls, &blk_ops, &d) == 0)
 		must(calls || blk_ops);
 	if (f->comm && dfa_compile(&f->comm, 1, &dfa, &d) < 0)
