@@ -5,6 +5,12 @@
 
 #include "sonde.bpf.h"
 
+/* The registers that the current thread entered the kernel with: since 5.15. */
+static __always_inline struct pt_regs *sn_user_regs(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
 #if defined(__TARGET_ARCH_x86)
 
 #define SN_O_DIRECT 040000

@@ -55,6 +55,8 @@ struct sn_cfg {
 	u8 errors_only;
 	u8 pseudo_fs;    /* pseudo file systems, pipes, sockets and character devices too */
 	u8 task_storage; /* the kernel has task storage for tracing programs */
+	/* It may run another thread in the middle of a program: at a function, at a tracepoint. */
+	u8 preempts_functions, preempts_tracepoints;
 };
 
 /*

@@ -123,8 +123,7 @@ static __always_inline struct sn_percpu *sn_this_cpu(void)
 
 /*
  * Adds one to a counter of this cpu. alone: no other program runs on the cpu between
- * two instructions, as in tracepoints of system calls, where preemption is off; then
- * a plain increment does.
+ * two instructions, as where preemption is off; then a plain increment does.
  */
 static __always_inline void sn_add(u64 *counter, bool alone)
 {

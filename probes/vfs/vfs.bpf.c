@@ -26,8 +26,23 @@ static __always_inline bool takes_fd(u32 call)
 
 /* ---- operations of user threads ---- */
 
-static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, bool alone)
+/* Where a program stands that sees system calls. */
+enum call_hook {
+	AT_TRACEPOINT, /* of all system calls, those of 32-bit programs too */
+	AT_FUNCTION,   /* that carries one out */
+	AT_KPROBE,     /* the same; preemption is off */
+};
+
+/* Nothing that counts what this program counts runs before it ends: see sn_add(). */
+static __always_inline bool is_alone(enum call_hook at)
 {
+	return at == AT_KPROBE || (at == AT_FUNCTION && !sn_cfg.preempts_functions) ||
+	       (at == AT_TRACEPOINT && !sn_cfg.preempts_tracepoints);
+}
+
+static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, enum call_hook at)
+{
+	bool alone = is_alone(at);
 	struct task_struct *task = sn_current();
 	struct sn_percpu *cpu = sn_this_cpu();
 	long nr = sn_syscall_nr(regs);
@@ -46,10 +61,10 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	st = sn_wanted(task, &why);
 	if (!st)
 		return sn_count_as(cpu, prog, why, alone);
-	if (alone && sn_is_compat(task))
+	if (at == AT_TRACEPOINT && sn_is_compat(task))
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
-	if (!alone) {
-		/* The end of the last one never came: its program ran on this cpu already. */
+	if (at != AT_TRACEPOINT || !alone) {
+		/* The end of the last one never came: its program was skipped. */
 		if (st->state == SN_OP_STORED)
 			sn_lose(st->slot, SN_CAUSE_missed);
 		st->slot = vfs_slot_of(call);
@@ -82,8 +97,10 @@ static __always_inline bool end_refused(const struct sn_task *st, s64 ret, u64 n
 	return now - st->start_ns < sn_cfg.min_latency_ns || (sn_cfg.errors_only && ret >= 0);
 }
 
-static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s64 ret, bool alone)
+static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s64 ret,
+				     enum call_hook at)
 {
+	bool alone = is_alone(at);
 	struct task_struct *task = sn_current();
 	struct sn_percpu *cpu = sn_this_cpu();
 	long nr = sn_syscall_nr(regs);
@@ -108,9 +125,9 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 	st->state = SN_OP_NONE;
 	if (state != SN_OP_STORED)
 		return sn_count_as(cpu, prog,
-				   state == SN_OP_FILTERED       ? SN_OUT_filtered
-				   : alone && sn_is_compat(task) ? SN_OUT_ignored
-								 : SN_OUT_unmatched,
+				   state == SN_OP_FILTERED                     ? SN_OUT_filtered
+				   : at == AT_TRACEPOINT && sn_is_compat(task) ? SN_OUT_ignored
+									       : SN_OUT_unmatched,
 				   alone);
 
 	now = bpf_ktime_get_ns();
@@ -133,13 +150,13 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(vfs_enter, struct pt_regs *regs)
 {
-	return call_begins(SN_P_vfs_enter, regs, true);
+	return call_begins(SN_P_vfs_enter, regs, AT_TRACEPOINT);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 {
-	return call_ends(SN_P_vfs_exit, regs, ret, true);
+	return call_ends(SN_P_vfs_exit, regs, ret, AT_TRACEPOINT);
 }
 
 /*
@@ -156,13 +173,13 @@ struct {
 SEC("?fentry")
 int BPF_PROG(vfs_call_body, struct pt_regs *regs)
 {
-	return call_begins(SN_P_vfs_call, regs, false);
+	return call_begins(SN_P_vfs_call, regs, AT_FUNCTION);
 }
 
 SEC("?fexit")
 int BPF_PROG(vfs_call_ret_body, struct pt_regs *regs, long ret)
 {
-	return call_ends(SN_P_vfs_call_ret, regs, ret, false);
+	return call_ends(SN_P_vfs_call_ret, regs, ret, AT_FUNCTION);
 }
 
 SEC("?fentry")
@@ -179,12 +196,32 @@ int vfs_call_ret(void *ctx)
 	return 0;
 }
 
+/* One program at all functions. */
+SEC("?kprobe.multi")
+int vfs_call_k(void *ctx)
+{
+	return call_begins(SN_P_vfs_call_k, sn_user_regs(), AT_KPROBE);
+}
+
+SEC("?kretprobe.multi")
+int BPF_KRETPROBE(vfs_call_kret, long ret)
+{
+	return call_ends(SN_P_vfs_call_kret, sn_user_regs(), ret, AT_KPROBE);
+}
+
 /* Also by the kernel's own servers; a rename that failed costs a comparison too many. */
 SEC("?fexit/vfs_rename")
 int vfs_renamed(void *ctx)
 {
 	sn_names_changed();
 	return sn_count(SN_P_vfs_renamed, SN_OUT_aggregated);
+}
+
+SEC("?kretprobe/vfs_rename")
+int vfs_renamed_k(void *ctx)
+{
+	sn_names_changed();
+	return sn_count(SN_P_vfs_renamed_k, SN_OUT_aggregated);
 }
 
 /* ---- operations of the kernel's threads ---- */

@@ -25,6 +25,12 @@ static const struct {
 	{ "fentry, any argument", "what the kernel's threads do needs kprobes",
 	  offsetof(struct caps, fentry_args) },
 	{ "kprobes", "not needed where fentry reads any argument", offsetof(struct caps, kprobes) },
+	{ "kprobe.multi", "not needed where it preempts no programs at other hooks",
+	  offsetof(struct caps, kprobe_calls) },
+	{ "preempts programs at functions", "function hooks (fentry) miss nothing",
+	  offsetof(struct caps, preempts) },
+	{ "preempts programs at tracepoints", "tracepoints miss nothing",
+	  offsetof(struct caps, preempted) },
 	{ "tracefs", "not needed", offsetof(struct caps, tracefs) },
 };
 
@@ -68,6 +74,7 @@ static const char *const state_words[] = {
 static void say_streams(struct buf *b, const struct probes *p)
 {
 	const char *why;
+	char weaker[160];
 
 	buf_puts(b, "streams\n");
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
@@ -89,8 +96,9 @@ static void say_streams(struct buf *b, const struct probes *p)
 
 		buf_printf(b, "  %-18s %-22s %s%s%s\n", probe_progs[i].name, probe_progs[i].target,
 			   state_words[o->state], o->why[0] ? ": " : "", o->why);
-		if (o->state == PROBE_ATTACHED && probe_progs[i].weaker[0])
-			buf_printf(b, "  %-18s weaker: %s\n", "", probe_progs[i].weaker);
+		probes_weaker(p, i, weaker, sizeof(weaker));
+		if (o->state == PROBE_ATTACHED && weaker[0])
+			buf_printf(b, "  %-18s weaker: %s\n", "", weaker);
 	}
 }
 

@@ -272,9 +272,10 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 }
 
 static const char *const need_prefix[] = {
-	[NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/", [NEED_TP_BTF2] = "tp_btf/",
-	[NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",  [NEED_ITER] = "iter/",
-	[NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",  [NEED_FENTRY_ARGS] = "fentry/",
+	[NEED_KCALLS] = "kprobe/",      [NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/",
+	[NEED_TP_BTF2] = "tp_btf/",     [NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",
+	[NEED_ITER] = "iter/",          [NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",
+	[NEED_FENTRY_ARGS] = "fentry/",
 };
 
 static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog,
@@ -284,7 +285,7 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	const struct probe_outcome *outcome = probes_outcome(p, prog);
 	bool attached = outcome->state == PROBE_ATTACHED;
 	struct probe_counts counts;
-	char text[128];
+	char text[160];
 
 	probes_counts(p, prog, &counts);
 	buf_putc(b, '{');
@@ -295,7 +296,8 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	put_str(b, "hook", text);
 	put_bool(b, "attached", attached);
 	put_str(b, "reason", attached || !outcome->why[0] ? NULL : outcome->why);
-	put_str(b, "weaker", row->weaker);
+	probes_weaker(p, prog, text, sizeof(text));
+	put_str(b, "weaker", text);
 	put_maybe(b, "runs", attached, counts.runs);
 	if (kernel_counted)
 		put_maybe(b, "kernel_runs", attached, counts.nr_timed);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <zlib.h>
 
 #include "base/log.h"
 
@@ -129,14 +130,35 @@ bool caps_has_function(const struct caps *caps, const char *name)
 	return caps_function_id(caps, name) != 0;
 }
 
+static void leave_out(struct caps_answer *a, const char *why)
+{
+	if (a->yes)
+		answer(a, false, why);
+}
+
 void caps_leave_out(struct caps *caps, enum caps_hooks kept, const char *why)
 {
 	if (!(kept & CAPS_FENTRY)) {
-		answer(&caps->fentry, false, why);
-		answer(&caps->fentry_args, false, why);
+		leave_out(&caps->fentry, why);
+		leave_out(&caps->fentry_args, why);
 	}
-	if (!(kept & CAPS_KPROBE))
-		answer(&caps->kprobes, false, why);
+	if (!(kept & CAPS_KPROBE)) {
+		leave_out(&caps->kprobes, why);
+		leave_out(&caps->kprobe_calls, why);
+	}
+}
+
+void caps_choose(struct caps *caps, enum caps_hooks kept)
+{
+	caps_leave_out(caps, kept, "left out by --hooks");
+	if (kept != CAPS_ALL_HOOKS)
+		return;
+	if (caps->preempts.yes)
+		caps_leave_out(caps, CAPS_KPROBE,
+			       "this kernel preempts programs there, and misses what other threads "
+			       "do meanwhile");
+	if (!caps->preempted.yes)
+		leave_out(&caps->kprobe_calls, "nothing is missed at hooks that cost less");
 }
 
 u32 caps_enum(const struct caps *caps, const char *const *names)
@@ -167,15 +189,14 @@ bool caps_enum_value(const struct caps *caps, u32 id, const char *name, s64 *ret
 
 /* ---- trial loads ---- */
 
-/* Loads only the named program; the errno says what the kernel thinks of it. */
-static int try_load(const char *name)
+/* The object with only the named program to load; NULL with errno. */
+static struct calib_bpf *open_only(const char *name)
 {
 	struct calib_bpf *calib = calib_bpf__open();
 	struct bpf_program *prog;
-	int r;
 
 	if (!calib)
-		return -errno;
+		return NULL;
 	bpf_object__for_each_program(prog, calib->obj) {
 		bool wanted = !strcmp(bpf_program__name(prog), name);
 
@@ -183,6 +204,17 @@ static int try_load(const char *name)
 	}
 	if (strcmp(name, "calib_task_storage"))
 		(void)bpf_map__set_autocreate(calib->maps.calib_tasks, false);
+	return calib;
+}
+
+/* Loads only the named program; the errno says what the kernel thinks of it. */
+static int try_load(const char *name)
+{
+	struct calib_bpf *calib = open_only(name);
+	int r;
+
+	if (!calib)
+		return -errno;
 	r = calib_bpf__load(calib);
 	if (!r && !strcmp(name, "calib_fentry")) {
 		/* some kernels load it and refuse only to attach it */
@@ -193,6 +225,76 @@ static int try_load(const char *name)
 	}
 	calib_bpf__destroy(calib);
 	return r;
+}
+
+/* ---- preemption ---- */
+
+/* Reads a small file of the kernel's, "" if it is not there. */
+static const char *read_text(const char *path, char *buf, size_t size)
+{
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, size - 1);
+
+	buf[MAX(n, 0)] = '\0';
+	return buf;
+}
+
+/* Was the kernel built not to preempt unless it is told to when it starts? False if it does not say. */
+static bool is_built_without_preemption(const char *release)
+{
+	char path[256], line[256];
+	bool found = false;
+	gzFile config;
+
+	(void)snprintf(path, sizeof(path), "/boot/config-%s", release);
+	config = gzopen("/proc/config.gz", "rb") ?: gzopen(path, "rb"); /* reads plain files too */
+	while (config && !found && gzgets(config, line, sizeof(line)))
+		found = !strcmp(line, "CONFIG_PREEMPT_NONE=y\n") ||
+			!strcmp(line, "CONFIG_PREEMPT_VOLUNTARY=y\n");
+	if (config)
+		(void)gzclose(config);
+	return found;
+}
+
+/* May the kernel take the cpu from a thread that runs in it? Assumed where it does not say. */
+static bool kernel_preempts(void)
+{
+	struct utsname u = {};
+	char text[4096];
+
+	if (!uname(&u) && !strstr(u.version, "PREEMPT"))
+		return false;
+	if (!strstr(u.version, "PREEMPT_DYNAMIC"))
+		return true;
+	if (read_text("/sys/kernel/debug/sched/preempt", text, sizeof(text))[0])
+		return !strstr(text, "(none)") && !strstr(text, "(voluntary)");
+	if (strstr(read_text("/proc/cmdline", text, sizeof(text)), "preempt="))
+		return true;
+	return !is_built_without_preemption(u.release);
+}
+
+/* May it do so in a program at a tracepoint? One is attached and looks. */
+static bool tracepoints_are_preempted(void)
+{
+	struct calib_bpf *calib = open_only("calib_preemption");
+	bool r = true;
+
+	if (!calib)
+		return r;
+	calib->bss->calib_pid = getpid();
+	if (!calib_bpf__load(calib) && !calib_bpf__attach(calib)) {
+		(void)syscall(SYS_getpid);
+		r = !calib->bss->calib_preemption_off;
+	}
+	calib_bpf__destroy(calib);
+	return r;
+}
+
+static void ask_preemption(struct caps *caps)
+{
+	answer(&caps->preempts, kernel_preempts(), "it does not");
+	answer(&caps->preempted, caps->preempts.yes && tracepoints_are_preempted(),
+	       "preemption is off there");
 }
 
 static bool try_kprobe(void)
@@ -212,15 +314,6 @@ static void answer_load(struct caps_answer *a, int r, const char *what)
 	answer(a, !r, why);
 }
 
-static int lockdown(char *buf, size_t size)
-{
-	_cleanup_(closep) int fd = open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, buf, size - 1);
-
-	buf[n > 0 ? n : 0] = '\0';
-	return strstr(buf, "[confidentiality]") != NULL;
-}
-
 int caps_ask(struct caps *ret, struct diag *d)
 {
 	struct caps caps = {};
@@ -234,7 +327,8 @@ int caps_ask(struct caps *ret, struct diag *d)
 			       "missing or unreadable)");
 		return diag_hint(d, -ENOTSUP, "it must be built with CONFIG_DEBUG_INFO_BTF");
 	}
-	if (lockdown(text, sizeof(text))) {
+	if (strstr(read_text("/sys/kernel/security/lockdown", text, sizeof(text)),
+		   "[confidentiality]")) {
 		caps_done(&caps);
 		return diag_err(d, -EPERM,
 				"this kernel is locked down (confidentiality): programs may not "
@@ -256,6 +350,10 @@ int caps_ask(struct caps *ret, struct diag *d)
 	answer(&caps.typed_reads, caps_has_function(&caps, "bpf_rdonly_cast"),
 	       "it has no bpf_rdonly_cast: each read is a helper call");
 	answer(&caps.kprobes, try_kprobe(), "it is built without kprobes");
+	answer(&caps.kprobe_calls,
+	       caps.kprobes.yes && caps_has_function(&caps, "bpf_kprobe_multi_link_attach"),
+	       "it has no probe for many functions (kprobe.multi)");
+	ask_preemption(&caps);
 	answer(&caps.tracefs, !access("/sys/kernel/tracing/events", R_OK),
 	       "tracefs is not mounted at /sys/kernel/tracing (not needed)");
 	*ret = caps;

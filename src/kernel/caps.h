@@ -19,6 +19,13 @@ struct caps_answer {
 struct caps {
 	struct btf *btf; /* the kernel's types; NULL if it has none */
 	struct caps_answer tp_btf, task_storage, typed_reads, fentry, fentry_args, kprobes, tracefs;
+	struct caps_answer kprobe_calls; /* one probe at many functions (kprobe.multi) */
+	/*
+	 * A program is skipped where it runs on the cpu already. Such a kernel lets other
+	 * threads run in the middle of one, and what they do is missed: at functions, and
+	 * (preempted) at tracepoints as well. Probes run with preemption off everywhere.
+	 */
+	struct caps_answer preempts, preempted;
 };
 
 /*
@@ -38,6 +45,8 @@ enum caps_hooks {
 
 /* Answers "no" for those that are not kept. */
 void caps_leave_out(struct caps *caps, enum caps_hooks kept, const char *why);
+/* With all of them, answers "no" also for those that would be the worse choice here. */
+void caps_choose(struct caps *caps, enum caps_hooks kept);
 
 /* Arguments of a BTF tracepoint, or -ENOENT if the kernel does not have it. */
 int caps_tracepoint_args(const struct caps *caps, const char *name);

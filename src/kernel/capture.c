@@ -192,7 +192,7 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 	r = caps_ask(&c->caps, d);
 	if (r < 0)
 		return r;
-	caps_leave_out(&c->caps, c->opts.hooks, "left out by --hooks");
+	caps_choose(&c->caps, c->opts.hooks);
 	c->opts.cfg.filters = filter_bits(&c->opts);
 	c->opts.cfg.nr_cgroups = c->opts.nr_cgroups;
 	opts = (struct probes_opts){

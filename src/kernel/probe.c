@@ -38,7 +38,7 @@ struct probes {
 	struct bpf_link *links[SN_NR_PROGS];
 	struct likenesses likenesses[SN_NR_PROGS];
 	struct probe_outcome outcomes[SN_NR_PROGS];
-	u64 events; /* wanted */
+	struct sn_cfg cfg;
 	int *rings; /* fds, one per online cpu */
 	u32 nr_rings;
 	u32 ring_bytes, prio_ring_bytes;
@@ -122,6 +122,8 @@ static bool need_is_met(const struct caps *caps, const struct sn_cfg *cfg, int d
 		return can(&caps->fentry_args, o) && has_function(caps, prog->target, o);
 	case NEED_CALLS:
 		return can(&caps->fentry, o) && has_calls(caps, cfg, domain, o);
+	case NEED_KCALLS:
+		return can(&caps->kprobe_calls, o) && has_calls(caps, cfg, domain, o);
 	case NEED_KPROBE:
 		return can(&caps->kprobes, o) && has_function(caps, prog->target, o);
 	case NEED_ITER:
@@ -430,8 +432,10 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 		return -ENOMEM;
 	opts.prio_ring_bytes = opts.prio_ring_bytes ?: 2 << 20;
 	opts.cfg.task_storage = caps->task_storage.yes;
+	opts.cfg.preempts_functions = caps->preempts.yes;
+	opts.cfg.preempts_tracepoints = caps->preempted.yes;
 	p->first = -1;
-	p->events = opts.cfg.events;
+	p->cfg = opts.cfg;
 	p->ring_bytes = opts.ring_bytes;
 	p->prio_ring_bytes = opts.prio_ring_bytes;
 	for (int i = 0; i < NR_DOMAINS; i++) {
@@ -467,6 +471,29 @@ static void detach_program(struct probes *p, u32 prog)
 	detach_likenesses(&p->likenesses[prog]);
 }
 
+/* Attaches a program of NEED_KCALLS to all functions of its domain. */
+static struct bpf_link *attach_to_calls(const struct probes *p, enum sn_prog prog)
+{
+	const struct probe_domain *domain = domains[domain_of(prog)];
+	const char *names[SN_NR_CALLS], *section = bpf_program__section_name(p->programs[prog]);
+	size_t n = 0;
+
+	while (n < ARRAY_SIZE(names) && (names[n] = domain->function(&p->cfg, (u32)n)))
+		n++;
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .syms = names, .cnt = n,
+		    .retprobe = strstr(section, "kretprobe") != NULL);
+	return bpf_program__attach_kprobe_multi_opts(p->programs[prog], NULL, &opts);
+}
+
+static int attach_program(struct probes *p, enum sn_prog prog)
+{
+	if (probe_progs[prog].need == NEED_KCALLS)
+		p->links[prog] = attach_to_calls(p, prog);
+	else
+		p->links[prog] = bpf_program__attach(p->programs[prog]);
+	return p->links[prog] ? attach_likenesses(&p->likenesses[prog]) : -errno;
+}
+
 int probes_attach(struct probes *p, struct diag *d)
 {
 	u32 nr = 0;
@@ -479,8 +506,7 @@ int probes_attach(struct probes *p, struct diag *d)
 			p->outcomes[i].state = PROBE_ATTACHED; /* runs when it is asked to */
 			continue;
 		}
-		p->links[i] = bpf_program__attach(p->programs[i]);
-		r = p->links[i] ? attach_likenesses(&p->likenesses[i]) : -errno;
+		r = attach_program(p, i);
 		if (r < 0) {
 			say(&p->outcomes[i], PROBE_FAILED, "did not attach: %s", strerror(-r));
 			detach_program(p, i);
@@ -518,6 +544,37 @@ void probes_free(struct probes *p)
 const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog)
 {
 	return &p->outcomes[prog];
+}
+
+static bool is_preempted(const struct probes *p, enum probe_need need)
+{
+	switch (need) {
+	case NEED_TP_BTF:
+	case NEED_TP_BTF1:
+	case NEED_TP_BTF2:
+	case NEED_TP_BTF3:
+		return p->cfg.preempts_tracepoints;
+	case NEED_FENTRY:
+	case NEED_FENTRY_ARGS:
+	case NEED_CALLS:
+		return p->cfg.preempts_functions;
+	case NEED_KCALLS:
+	case NEED_KPROBE:
+	case NEED_ITER:
+		return false;
+	}
+	return false;
+}
+
+void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size)
+{
+	const char *weaker = probe_progs[prog].weaker;
+
+	(void)snprintf(ret, size, "%s%s%s", weaker,
+		       weaker[0] && is_preempted(p, probe_progs[prog].need) ? "; " : "",
+		       is_preempted(p, probe_progs[prog].need)
+			       ? "what other threads do while one is preempted in it is missed"
+			       : "");
 }
 
 static int domain_of_event(u32 slot)

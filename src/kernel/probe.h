@@ -29,6 +29,7 @@ enum probe_need {
 	 * jumps, through the map <name>_jump, to <name>_body, which is loaded once.
 	 */
 	NEED_CALLS,
+	NEED_KCALLS, /* the same functions, probed by one program */
 	NEED_KPROBE, /* a function that can be probed */
 	NEED_ITER,   /* an iterator */
 };
@@ -117,6 +118,8 @@ void probes_free(struct probes *p);
 DEFINE_FREEP(struct probes, probes_free)
 
 const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog);
+/* What an attached program cannot see, in words, or "". */
+void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size);
 /* True if all groups of programs that make this event are attached; else says why not. */
 bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
 /* True unless the kernel's threads cause this event too, are wanted, and cannot be seen at it. */

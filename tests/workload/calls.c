@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,16 @@ static void *worker_main(void *arg)
 		usleep(100);
 	w->body(w->arg);
 	return NULL;
+}
+
+void stay_on_this_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("cannot stay on one cpu");
 }
 
 struct worker *worker_start(const char *comm, void (*body)(void *), void *arg)

@@ -108,6 +108,8 @@ int reap(pid_t pid);
 
 /* A thread with a name (NULL: its maker's), and its end. In the window its rows are claimed. */
 struct worker;
+/* The thread, and those that it starts from now on, run on the cpu where it is. */
+void stay_on_this_cpu(void);
 struct worker *worker_start(const char *comm, void (*body)(void *), void *arg);
 void worker_join(struct worker *w);
 

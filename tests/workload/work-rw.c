@@ -373,6 +373,8 @@ void work_rw_flood(void)
 	floods = calloc(threads, sizeof(*floods));
 	if (!floods)
 		die("no memory");
+	if (param_num("one_cpu", 0))
+		stay_on_this_cpu();
 	window_begin();
 	for (u64 i = 0; i < threads; i++) {
 		floods[i].fd = f.fd;
