@@ -182,27 +182,30 @@ static __always_inline u64 add_name(u64 chain, struct dentry *d)
 	return (chain ^ (u64)sn_read(d, d_name.hash) ^ len << 32) * 0x9e3779b97f4a7c15ull;
 }
 
-static __noinline int measure_one(struct sn_walk *w)
+static __noinline long measure_one(u32 unused, void *ctx)
 {
+	struct sn_walk *w = *(struct sn_walk **)ctx;
+	enum step what = step(w);
 	struct dentry *d;
-	enum step what;
 	u32 len;
 
-	if (!w)
+	if (what == STEP_MOUNT)
 		return 0;
-	what = step(w);
-	if (what != STEP_NAME && what != STEP_ALONE)
-		return what == STEP_MOUNT;
+	if (what == STEP_ROOT) {
+		w->truncated = 0;
+		return 1;
+	}
 	d = sn_cast(struct dentry, w->dentry);
 	len = sn_read(d, d_name.len);
 	w->hash = add_name(w->hash, d);
-	if (w->len + len + 1 >= ROOM_LARGE) {
-		w->truncated = 1;
-		return 0;
-	}
+	if (w->len + len + 1 >= ROOM_LARGE)
+		return 1;
 	w->len += len + 1;
 	w->dentry = (u64)sn_read(d, d_parent);
-	return what == STEP_NAME;
+	if (what == STEP_NAME)
+		return 0;
+	w->truncated = 0;
+	return 1;
 }
 
 /* What the name is made of, without reading its characters. */
@@ -210,58 +213,67 @@ static __always_inline void measure(struct sn_walk *w)
 {
 	w->hash = 0;
 	w->len = 0;
-	w->truncated = 0;
-	for (int i = 0; i < MAX_STEPS; i++)
-		if (!measure_one(w))
-			return;
-	w->truncated = 1;
+	w->truncated = 1; /* until the end is seen */
+	sn_repeat(MAX_STEPS, measure_one, &w);
 }
 
+/* Where a walk's names are written to, from the end on. */
+struct path_room {
+	struct sn_walk *w;
+	char *room;
+};
+
 /* Writes one component before what is written already; there is room for it behind. */
-static __always_inline int write_one(struct sn_walk *w, char *room, u32 room_size)
+static __always_inline long write_one(const struct path_room *r, u32 room_size)
 {
+	struct sn_walk *w = r->w;
 	enum step what = step(w);
 	const unsigned char *name;
 	struct dentry *d;
 	u32 len, pos;
 
-	if (what != STEP_NAME && what != STEP_ALONE)
-		return what == STEP_MOUNT;
+	if (what == STEP_MOUNT)
+		return 0;
+	if (what == STEP_ROOT)
+		return 1;
 	d = sn_cast(struct dentry, w->dentry);
 	len = sn_read(d, d_name.len) & 255;
 	name = sn_read(d, d_name.name);
 	if (w->pos < len + 1)
-		return 0; /* renamed meanwhile: its front is missing */
+		return 1; /* renamed meanwhile: its front is missing */
 	pos = w->pos - len;
-	bpf_probe_read_kernel(room + (pos & (room_size - 1)), len, name);
+	bpf_probe_read_kernel(r->room + (pos & (room_size - 1)), len, name);
 	if (what == STEP_ALONE) {
 		w->pos = pos;
-		return 0;
+		return 1;
 	}
 	pos--;
-	room[pos & (room_size - 1)] = '/';
+	r->room[pos & (room_size - 1)] = '/';
 	w->pos = pos;
 	w->dentry = (u64)sn_read(d, d_parent);
-	return 1;
+	return 0;
 }
 
-static __noinline int write_one_short(struct sn_walk *w, char *room)
+static __noinline long write_one_short(u32 unused, void *ctx)
 {
-	return w && room ? write_one(w, room, ROOM_SMALL) : 0;
+	return write_one(ctx, ROOM_SMALL);
 }
 
-static __noinline int write_one_long(struct sn_walk *w, char *room)
+static __noinline long write_one_long(u32 unused, void *ctx)
 {
-	return w && room ? write_one(w, room, ROOM_LARGE) : 0;
+	return write_one(ctx, ROOM_LARGE);
 }
 
 /* Writes the path from its end to its front; w->pos is where it begins. */
 static __always_inline void write_path(struct sn_walk *w, char *room, u32 room_size)
 {
+	struct path_room r = { w, room };
+
 	w->pos = room_size;
-	for (int i = 0; i < MAX_STEPS; i++)
-		if (!(room_size == ROOM_SMALL ? write_one_short(w, room) : write_one_long(w, room)))
-			break;
+	if (room_size == ROOM_SMALL)
+		sn_repeat(MAX_STEPS, write_one_short, &r);
+	else
+		sn_repeat(MAX_STEPS, write_one_long, &r);
 	if (w->pos == room_size) {
 		room[room_size - 1] = '/';
 		w->pos = room_size - 1;

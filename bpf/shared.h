@@ -76,6 +76,8 @@ struct sn_percpu {
 	u64 nr_ops;                /* operations begun; makes operation ids */
 	u64 emitted[SN_NR_EVENTS]; /* records put into a ring */
 	u64 nr_sampled[SN_NR_EVENTS];
+	/* Begun on this cpu less ended on it: the sum of all cpus is what has not ended. */
+	s64 in_flight[SN_NR_EVENTS];
 	u64 truncated; /* emitted records whose text was cut */
 	u64 walks;     /* path walks: first sights of an inode */
 	struct sn_hole holes[SN_NR_EVENTS];

@@ -50,9 +50,10 @@ struct sn_task {
 	u8 unused;
 	u32 wanted; /* enum sn_filter_bits that said yes */
 	u32 unused2;
-	u64 named[4]; /* inodes whose names were told lately, see sn_name_is_new() */
-	u64 sum;      /* bytes of an operation's vectors, while they are added up */
-	u64 dir_ino;  /* the directory that a failed open began at */
+	u64 named[4];            /* inodes whose names were told lately, see sn_name_is_new() */
+	u64 sum;                 /* bytes of an operation's vectors, while they are added up */
+	u64 vectors, nr_vectors; /* those that are left of them */
+	u64 dir_ino;             /* the directory that a failed open began at */
 	u32 dir_dev, dir_gen;
 	u64 frame, new_frame; /* where an operation of the kernel lies on the stack */
 	struct sn_walk walk;
@@ -114,6 +115,22 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define sn_read(ptr, member) BPF_CORE_READ(ptr, member)
 #endif
 
+/*
+ * Calls fn(i, arg) up to nr times, until it returns 1; arg points into the stack. The
+ * verifier looks at every round of a loop, but once at what bpf_loop() calls, which
+ * the kernels have that have the cast.
+ */
+#if SN_TYPED_READS
+#define sn_repeat(nr, fn, arg) bpf_loop(nr, fn, arg, 0)
+#else
+#define sn_repeat(nr, fn, arg)                       \
+	do {                                         \
+		for (u32 __i = 0; __i < (nr); __i++) \
+			if (fn(__i, arg))            \
+				break;               \
+	} while (0)
+#endif
+
 static __always_inline struct sn_percpu *sn_this_cpu(void)
 {
 	u32 zero = 0;
@@ -133,6 +150,11 @@ static __always_inline void sn_add(u64 *counter, bool alone)
 		__sync_fetch_and_add(counter, 1);
 }
 
+/* Notes that a record of this event is missing, and why. */
+static int sn_lose(u32 slot, u32 cause);
+/* Tells the holes of this event, now that there is room. */
+static int sn_tell_hole(u32 slot);
+
 /* Ends a run. */
 static __always_inline int sn_count_as(struct sn_percpu *cpu, enum sn_prog prog,
 				       enum sn_outcome outcome, bool alone)
@@ -146,6 +168,19 @@ static __always_inline int sn_count(enum sn_prog prog, enum sn_outcome outcome)
 	struct sn_percpu *cpu = sn_this_cpu();
 
 	return cpu ? sn_count_as(cpu, prog, outcome, false) : 0;
+}
+
+/* Ends a run that costs a row of this event: there was no room in a table. */
+static __always_inline int sn_count_no_room(enum sn_prog prog, u32 slot)
+{
+	sn_lose(slot, SN_CAUSE_map);
+	return sn_count(prog, SN_OUT_lost_map);
+}
+
+/* Ends the run of a thread that is not wanted, or that there is no room for. */
+static __always_inline int sn_count_unwanted(enum sn_prog prog, enum sn_outcome why, u32 slot)
+{
+	return why == SN_OUT_lost_map ? sn_count_no_room(prog, slot) : sn_count(prog, why);
 }
 
 static __always_inline struct task_struct *sn_current(void)
@@ -239,11 +274,6 @@ static __always_inline u32 sn_event_id(u32 slot)
 	}
 }
 
-/* Notes that a record of this event is missing, and why. */
-static int sn_lose(u32 slot, u32 cause);
-/* Tells the holes of this event, now that there is room. */
-static int sn_tell_hole(u32 slot);
-
 /* Room for a record in this cpu's ring, or NULL: the ring is full, and that is noted. */
 static __always_inline void *sn_reserve(struct sn_percpu *cpu, u32 slot, u64 size)
 {
@@ -283,6 +313,15 @@ static __always_inline void sn_emitted_as(struct sn_percpu *cpu, u32 slot, bool 
 static __always_inline void sn_emitted(struct sn_percpu *cpu, u32 slot)
 {
 	sn_emitted_as(cpu, slot, false);
+}
+
+/* Counts what will be a row when it ends: 1 where it begins, -1 where it ends or becomes none. */
+static __always_inline void sn_in_flight(u32 slot, s64 delta)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+
+	if (cpu)
+		__sync_fetch_and_add(&cpu->in_flight[slot], delta);
 }
 
 /* True if this row is not the one in N that is kept. */

@@ -11,36 +11,38 @@
 
 #define AT_FDCWD (-100)
 #define MAX_VECTORS 1024 /* UIO_MAXIOV */
-#define VECTORS_AT_ONCE 8
+#define VECTORS_AT_ONCE 16
 #define O_APPEND 02000
 #define O_CREAT 0100
 #define O_TMPFILE_BIT 020000000
 
+static __noinline long add_vectors(u32 unused, void *ctx)
+{
+	struct user_iovec iov[VECTORS_AT_ONCE] = {};
+	struct sn_task *st = *(struct sn_task **)ctx;
+	u64 n = st->nr_vectors;
+
+	if (n > VECTORS_AT_ONCE)
+		n = VECTORS_AT_ONCE;
+	if (!n || bpf_probe_read_user(iov, n * sizeof(iov[0]), (void *)st->vectors))
+		return 1;
+	for (u32 k = 0; k < VECTORS_AT_ONCE; k++)
+		st->sum += iov[k].len;
+	st->vectors += sizeof(iov);
+	st->nr_vectors -= n;
+	return 0;
+}
+
 /* Bytes of a user's vectors into st->sum; false if they cannot be read. */
 static __noinline int sum_vectors(struct sn_task *st, u64 vec, u64 nr)
 {
-	u64 sum = 0, left;
-
 	if (!st || nr > MAX_VECTORS)
 		return 0;
-	/* some at once: the verifier looks at every round of a loop */
-	for (u32 i = 0; i < MAX_VECTORS; i += VECTORS_AT_ONCE) {
-		struct user_iovec iov[VECTORS_AT_ONCE] = {};
-
-		left = nr - i;
-		barrier_var(left); /* the loop is to be counted by i */
-		if ((s64)left <= 0)
-			break;
-		if (left > VECTORS_AT_ONCE)
-			left = VECTORS_AT_ONCE;
-		if (bpf_probe_read_user(iov, left * sizeof(iov[0]),
-					(void *)(vec + i * sizeof(iov[0]))))
-			return 0;
-		for (u32 k = 0; k < VECTORS_AT_ONCE; k++)
-			sum += iov[k].len;
-	}
-	st->sum = sum;
-	return 1;
+	st->vectors = vec;
+	st->nr_vectors = nr;
+	st->sum = 0;
+	sn_repeat(MAX_VECTORS / VECTORS_AT_ONCE + 1, add_vectors, &st);
+	return st->nr_vectors == 0;
 }
 
 #define CALL(name) (1u << SN_CALL_##name)
