@@ -136,7 +136,7 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	if (!st) {
 		if (asks_flush) /* the next flush is not that of who asked before */
 			bpf_map_delete_elem(&block_flushers, &dev);
-		return sn_count(prog, why);
+		return sn_count_unwanted(prog, why, SN_SLOT_block_io);
 	}
 	if (sn_cfg.nr_devs && dev_refused(dev, BPF_CORE_READ(bio, bi_iter.bi_sector)))
 		return sn_count(prog, SN_OUT_filtered);
@@ -153,7 +153,7 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	if (asks_flush)
 		bpf_map_update_elem(&block_flushers, &dev, &by, BPF_ANY);
 	if (bpf_map_update_elem(&block_bios, &key, &by, BPF_ANY))
-		return sn_count(prog, SN_OUT_lost_map);
+		return sn_count_no_room(prog, SN_SLOT_block_io);
 	return sn_count(prog, SN_OUT_stored);
 }
 
@@ -245,6 +245,13 @@ static __always_inline bool take_submitter(struct request *rq, u32 op, u32 dev,
 	return found;
 }
 
+/* The request is not under way any more. */
+static __always_inline void set_free(struct request_entry *e)
+{
+	e->state = RQ_FREE;
+	sn_in_flight(SN_SLOT_block_io, -1);
+}
+
 /* The request's entry, made if the request is new; NULL with *ret_why if it is not wanted. */
 static __always_inline struct request_entry *entry_of(struct request *rq, enum sn_outcome *ret_why)
 {
@@ -262,7 +269,7 @@ static __always_inline struct request_entry *entry_of(struct request *rq, enum s
 	 */
 	if (e && e->state == RQ_ISSUED) {
 		sn_lose(SN_SLOT_block_io, SN_CAUSE_missed);
-		e->state = RQ_FREE;
+		set_free(e);
 	}
 	dev = disk_dev(sn_request_disk(rq));
 	if (!take_submitter(rq, op, dev, &fresh.by)) {
@@ -276,9 +283,19 @@ static __always_inline struct request_entry *entry_of(struct request *rq, enum s
 		*e = fresh;
 		return e;
 	}
-	bpf_map_update_elem(&block_requests, &key, &fresh, BPF_ANY);
 	*ret_why = SN_OUT_lost_map;
+	if (bpf_map_update_elem(&block_requests, &key, &fresh, BPF_ANY)) {
+		sn_lose(SN_SLOT_block_io, SN_CAUSE_map);
+		return NULL;
+	}
 	return bpf_map_lookup_elem(&block_requests, &key);
+}
+
+/* From here on the request is under way. */
+static __always_inline void begin(struct request_entry *e, u64 now)
+{
+	e->start_ns = now;
+	sn_in_flight(SN_SLOT_block_io, 1);
 }
 
 static __always_inline int insert(enum sn_prog prog, struct request *rq)
@@ -289,7 +306,7 @@ static __always_inline int insert(enum sn_prog prog, struct request *rq)
 	if (!e)
 		return sn_count(prog, why);
 	if (e->state == RQ_FREE)
-		e->start_ns = bpf_ktime_get_ns();
+		begin(e, bpf_ktime_get_ns());
 	e->inserted = 1;
 	e->state = RQ_QUEUED;
 	return sn_count(prog, SN_OUT_stored);
@@ -316,7 +333,7 @@ static __always_inline int issue(enum sn_prog prog, struct request *rq)
 	if (!e)
 		return sn_count(prog, why);
 	if (e->state == RQ_FREE)
-		e->start_ns = now;
+		begin(e, now);
 	if (!e->id) /* rises with time, and no two requests of a cpu have one instant */
 		e->id = now << 8 | (bpf_get_smp_processor_id() & 255);
 	e->issue_ns = now;
@@ -371,9 +388,9 @@ static __always_inline int merge(enum sn_prog prog, struct request *rq)
 	struct request_entry *e = bpf_map_lookup_elem(&block_requests, &key);
 	struct submitter unwanted;
 
-	if (e)
-		e->state = RQ_FREE;
-	else
+	if (e && e->state != RQ_FREE)
+		set_free(e);
+	else if (!e)
 		(void)take_submitter(rq, 0xff, 0, &unwanted);
 	return sn_count(prog, SN_OUT_aggregated);
 }
@@ -492,7 +509,7 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 				SN_OUT_aggregated); /* a part: the row comes last */
 	error = block_cfg.status_is_errno ? status : sn_errno_of_status((u8)status);
 	outcome = emit_request(e, error, now);
-	e->state = RQ_FREE;
+	set_free(e);
 	e->id = 0;
 	return sn_count(SN_P_block_complete, outcome);
 }

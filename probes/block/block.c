@@ -64,10 +64,13 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 	return probe_set_rodata(obj, ".rodata.block_cfg", &cfg, sizeof(cfg), d);
 }
 
+static const char *const tables[] = { "block_bios", "block_requests", NULL };
+
 const struct probe_domain block_domain = {
 	.name = "block",
 	.events = BIT(block_io),
 	.elf_typed = block_typed__elf_bytes,
 	.elf_plain = block_plain__elf_bytes,
 	.setup = setup,
+	.tables = tables,
 };

@@ -222,7 +222,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		wanted &= ~SN_FILTER_PID;
 	wanted &= ~SN_FILTER_TID;
 	if (!set_wanted(child, wanted))
-		return sn_count(SN_P_proc_fork, SN_OUT_lost_map);
+		return sn_count_no_room(SN_P_proc_fork, SN_SLOT_proc_fork);
 	if (!accepted(wanted_of(parent), parent->tgid))
 		return sn_count(SN_P_proc_fork, SN_OUT_filtered);
 	e = sn_reserve_prio(SN_SLOT_proc_fork, sizeof(*e));
@@ -255,7 +255,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	if (name_accepted(comm))
 		wanted |= SN_FILTER_COMM;
 	if (!set_wanted(task, wanted))
-		return sn_count(SN_P_proc_exec, SN_OUT_lost_map);
+		return sn_count_no_room(SN_P_proc_exec, SN_SLOT_proc_exec);
 	if (!accepted(wanted, task->tgid))
 		return sn_count(SN_P_proc_exec, SN_OUT_filtered);
 	if (!accepted(before, task->tgid))
@@ -341,7 +341,7 @@ int BPF_PROG(proc_rename, struct task_struct *task, const char *comm)
 	if (name_accepted(new_comm))
 		wanted |= SN_FILTER_COMM;
 	if (!set_wanted(task, wanted))
-		return sn_count(SN_P_proc_rename, SN_OUT_lost_map);
+		return sn_count_no_room(SN_P_proc_rename, SN_SLOT_proc_rename);
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve))
 		return sn_count(SN_P_proc_rename, SN_OUT_ignored); /* the exec row tells it */
 	if (!accepted(wanted, task->tgid))

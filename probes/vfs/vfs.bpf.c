@@ -59,8 +59,11 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	if (!call)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	st = sn_wanted(task, &why);
-	if (!st)
+	if (!st) {
+		if (why == SN_OUT_lost_map)
+			sn_lose(vfs_slot_of(call), SN_CAUSE_map);
 		return sn_count_as(cpu, prog, why, alone);
+	}
 	if (at == AT_TRACEPOINT && sn_is_compat(task))
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	if (at != AT_TRACEPOINT || !alone) {
@@ -245,7 +248,7 @@ static __always_inline int kernel_begins(enum sn_prog prog, u32 slot, struct fil
 		return sn_count(prog, SN_OUT_filtered);
 	st = sn_wanted(task, &why);
 	if (!st)
-		return sn_count(prog, why);
+		return sn_count_unwanted(prog, why, slot);
 	st->new_frame = frame;
 	if (st->state != SN_OP_NONE && st->new_frame < st->frame)
 		return sn_count(prog, SN_OUT_ignored);
@@ -352,7 +355,7 @@ static __always_inline int file_goes(enum sn_prog prog, struct file *file)
 		return sn_count(prog, SN_OUT_filtered);
 	st = sn_wanted(sn_current(), &why);
 	if (!st)
-		return sn_count(prog, why);
+		return sn_count_unwanted(prog, why, SN_SLOT_vfs_release);
 	mode = BPF_CORE_READ(inode, i_mode);
 	magic = (u32)BPF_CORE_READ(inode, i_sb, s_magic);
 	if (file_refused(mode, magic) ||

@@ -221,6 +221,7 @@ static int read_events(struct manifest *m, struct json_object *a)
 		e->lost_ring = number(o, "lost_ring");
 		e->lost_writer = number(o, "lost_writer");
 		e->late = number(o, "late");
+		e->in_flight = number(o, "in_flight");
 		m->nr_events += e->name != NULL;
 	}
 	return 0;

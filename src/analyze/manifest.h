@@ -32,7 +32,7 @@ struct manifest_program {
 
 struct manifest_event {
 	const char *name;
-	struct maybe emitted, put, written, lost_ring, lost_writer, late;
+	struct maybe emitted, put, written, lost_ring, lost_writer, late, in_flight;
 };
 
 struct manifest_sampling {

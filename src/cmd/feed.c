@@ -224,6 +224,7 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	o->tids = f->tids.v;
 	o->nr_tids = f->tids.nr;
 	o->ring_bytes = (u32)run->ring_bytes;
+	o->table_entries = (u32)run->table_size;
 	o->hooks = feed_hooks[run->hooks];
 	return 0;
 }
@@ -564,7 +565,7 @@ void feed_put_losses(struct buf *b, const struct feed_losses *lost)
 	static const char *const words[SN_NR_CAUSES] = {
 		[SN_CAUSE_unknown] = "for a reason unknown",
 		[SN_CAUSE_ring] = "to full rings (--ring-size)",
-		[SN_CAUSE_map] = "to full tables",
+		[SN_CAUSE_map] = "to full tables (--table-size)",
 		[SN_CAUSE_missed] = "whose end never came",
 		[SN_CAUSE_writer] = "to a slow disk",
 		[SN_CAUSE_disk_full] = "to a full disk",

@@ -375,7 +375,8 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 		if (!schema_is_core(ev) && !(f->feed->events >> slot & 1))
 			continue;
 		trace_writer_counts(f->writer, ev, &counts);
-		if (!counts.put && !sum.emitted[slot] && !sum.holes[slot].nr)
+		if (!counts.put && !sum.emitted[slot] && !sum.holes[slot].nr &&
+		    !sum.in_flight[slot])
 			continue;
 		item(b);
 		buf_putc(b, '{');
@@ -387,6 +388,7 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 		put_u64(b, "lost_map", lost[slot][SN_CAUSE_map]);
 		put_u64(b, "lost_missed", lost[slot][SN_CAUSE_missed]);
 		put_u64(b, "lost_writer", counts.lost);
+		put_u64(b, "in_flight", (u64)MAX(sum.in_flight[slot], 0));
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');

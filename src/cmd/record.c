@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 #include "base/str.h"
@@ -26,6 +27,7 @@ struct recording {
 	struct buf cmdline; /* our own arguments, each ended by NUL */
 	char **argv;
 	u64 next_second_ns, next_manifest_ns, next_clock_ns;
+	int clock_fd; /* a timer that is cancelled when the wall clock is set */
 	u64 rows_before;
 	double start_cpu_s; /* what it took to begin */
 	/* What cannot be written: why, since when, and what was lost before that. */
@@ -37,6 +39,7 @@ struct recording {
 static void recording_done(struct recording *r)
 {
 	feed_done(&r->feed);
+	closep(&r->clock_fd);
 	trace_writer_free(r->writer);
 	buf_done(&r->cmdline);
 	free(r->argv);
@@ -115,6 +118,25 @@ static void write_clock(struct recording *r)
 	};
 
 	(void)trace_writer_put(r->writer, schema_by_id(SN_EV_clock), &row, sizeof(row), NULL);
+}
+
+/* Says once of each time that the clock was set; where the kernel cannot tell, never. */
+static void watch_clock(struct recording *r)
+{
+	struct itimerspec never = { .it_value.tv_sec = INT32_MAX };
+
+	(void)timerfd_settime(r->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+			      NULL);
+}
+
+static bool clock_was_set(struct recording *r)
+{
+	u64 unused;
+
+	if (read(r->clock_fd, &unused, sizeof(unused)) >= 0 || errno != ECANCELED)
+		return false;
+	watch_clock(r);
+	return true;
 }
 
 /* ---- what is said ---- */
@@ -209,6 +231,18 @@ static void say_losses(struct recording *r)
 	fprintf(stderr, "  LOST: %s\n", b.failed ? "" : b.data);
 }
 
+/* What has no row for it had not ended, or its end was never seen. */
+static void say_in_flight(const struct recording *r)
+{
+	struct sn_percpu sum;
+
+	probes_percpu(capture_probes(r->feed.capture), &sum);
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (sum.in_flight[slot] > 0)
+			fprintf(stderr, "  in flight at the end: %lld %s\n",
+				(long long)sum.in_flight[slot], schema_event(slot)->name);
+}
+
 /* What it took to begin does not depend on how long is recorded: it is no part of the share. */
 static void say_cost(struct recording *r)
 {
@@ -248,6 +282,7 @@ static void say_summary(struct recording *r)
 				(unsigned long long)counts.written);
 	}
 	say_losses(r);
+	say_in_flight(r);
 	say_cost(r);
 	feed_say_left(&r->feed);
 	fprintf(stderr, "sonde report %s\n", r->dir);
@@ -298,7 +333,7 @@ static void every_now_and_then(struct recording *r)
 	} else {
 		capture_time_programs(r->feed.capture, false);
 	}
-	if (now >= r->next_clock_ns) {
+	if (now >= r->next_clock_ns || clock_was_set(r)) {
 		r->next_clock_ns = now + CLOCK_EVERY_NS;
 		write_clock(r);
 	}
@@ -313,6 +348,8 @@ static int begin(struct recording *r, struct diag *d)
 {
 	int err;
 
+	r->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	watch_clock(r);
 	err = feed_start(&r->feed, on_row, r, d);
 	r->start_cpu_s = cpu_s();
 	err = err < 0 ? err : feed_check_seen(&r->feed, r->opts->quiet, d);
@@ -384,7 +421,7 @@ static int give_up(struct recording *r, int err, const struct diag *d)
 
 static int cmd_record(const struct record_opts *o)
 {
-	_cleanup_(recording_done) struct recording r = { .opts = o };
+	_cleanup_(recording_done) struct recording r = { .opts = o, .clock_fd = -1 };
 	struct feed_losses lost;
 	struct diag d = {};
 	bool is_usage = false;

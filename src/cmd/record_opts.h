@@ -10,6 +10,7 @@
 struct run_opts {
 	u64 duration_ns; /* 0: until it is ended, or its command has */
 	u64 ring_bytes;  /* per cpu, a power of two */
+	u64 table_size;  /* entries */
 	int hooks;       /* enum hooks */
 	bool strict;
 	bool wait; /* for all that the command started */

@@ -268,6 +268,7 @@ static void conserved_events(struct report *r)
 		{ "lost_writer" },
 		{ "late" },
 		{ "in the trace" },
+		{ "in flight" },
 		{ "", .left = true },
 	};
 	const struct manifest *m = &r->s->manifest;
@@ -291,6 +292,10 @@ static void conserved_events(struct report *r)
 			table_put(&t, "%s", "");
 		if (ev && r->s->rows_are_counted[ev->slot])
 			table_count(&t, r->s->rows[ev->slot]);
+		else
+			table_put(&t, "%s", "");
+		if (e->in_flight.known)
+			table_count(&t, e->in_flight.n);
 		else
 			table_put(&t, "%s", "");
 		if (!manifest_event_adds_up(e, ev && schema_is_core(ev)))

@@ -198,6 +198,7 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 	opts = (struct probes_opts){
 		.cfg = c->opts.cfg,
 		.ring_bytes = c->opts.ring_bytes,
+		.table_entries = c->opts.table_entries,
 		.kthreads = c->opts.kthreads,
 	};
 	r = probes_load(&c->caps, &opts, &c->probes, d);

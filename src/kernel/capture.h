@@ -24,7 +24,8 @@ struct capture_opts {
 	const struct sn_dfa *comm;                /* NULL is no filter */
 	const char *cgroups[CAPTURE_MAX_CGROUPS]; /* directories of the version 2 hierarchy */
 	u32 nr_cgroups;
-	u32 ring_bytes;        /* per cpu; 0 is 8 MiB */
+	u32 ring_bytes;    /* per cpu; 0 is 8 MiB */
+	u32 table_entries; /* of each table of requests and threads; 0 is as they are declared */
 	enum caps_hooks hooks; /* that may be used */
 	bool kthreads;         /* threads of the kernel may be wanted */
 };

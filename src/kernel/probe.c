@@ -163,6 +163,20 @@ int probe_set_rodata(struct bpf_object *obj, const char *section, const void *da
 	return r ? diag_errno(d, r, "cannot set %s of a BPF object", section) : 0;
 }
 
+/* The domain's tables of what is under way. */
+static int size_tables(struct bpf_object *obj, int domain, u32 entries)
+{
+	const char *const *name = domains[domain]->tables;
+	struct bpf_map *map;
+	int r = 0;
+
+	for (; name && *name && entries && !r; name++) {
+		map = bpf_object__find_map_by_name(obj, *name);
+		r = map ? bpf_map__set_max_entries(map, entries) : -ENOENT;
+	}
+	return r;
+}
+
 /* Sizes and kinds of the shared maps, before the first object makes them. */
 static int shape_maps(struct bpf_object *obj, const struct probes_opts *opts, u32 nr_rings)
 {
@@ -170,14 +184,14 @@ static int shape_maps(struct bpf_object *obj, const struct probes_opts *opts, u3
 	struct bpf_map *prio = bpf_object__find_map_by_name(obj, "sn_prio");
 	struct bpf_map *tasks = bpf_object__find_map_by_name(obj, "sn_tasks");
 	struct bpf_map *hash = bpf_object__find_map_by_name(obj, "sn_tasks_hash");
-	int r;
+	int r = 0;
 
 	if (!rings || !prio || !tasks || !hash)
 		return -EINVAL;
-	r = bpf_map__set_max_entries(rings, nr_rings);
+	if (opts->table_entries)
+		r = bpf_map__set_max_entries(hash, opts->table_entries);
+	r = r ?: bpf_map__set_max_entries(rings, nr_rings);
 	r = r ?: bpf_map__set_max_entries(prio, opts->prio_ring_bytes);
-	if (opts->max_tasks)
-		r = r ?: bpf_map__set_max_entries(hash, opts->max_tasks);
 	r = r ?: bpf_map__set_autocreate(tasks, opts->cfg.task_storage);
 	r = r ?: bpf_map__set_autocreate(hash, !opts->cfg.task_storage);
 	return r;
@@ -383,7 +397,8 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 		if (r < 0)
 			return r;
 	}
-	r = p->first < 0 ? shape_maps(obj, opts, cpus_max() + 1) : share_maps(p, obj);
+	r = size_tables(obj, domain, opts->table_entries);
+	r = r ?: p->first < 0 ? shape_maps(obj, opts, cpus_max() + 1) : share_maps(p, obj);
 	if (r)
 		return diag_errno(d, r, "cannot shape the maps of %s", domains[domain]->name);
 	r = bpf_object__load(obj);
@@ -710,6 +725,7 @@ void probes_percpu(const struct probes *p, struct sn_percpu *ret)
 		ret->walks += c->walks;
 		for (u32 e = 0; e < SN_NR_EVENTS; e++) {
 			ret->emitted[e] += c->emitted[e];
+			ret->in_flight[e] += c->in_flight[e];
 			ret->holes[e].nr += c->holes[e].nr;
 		}
 		for (u32 k = 0; k < SN_NR_PROGS; k++)

@@ -65,6 +65,8 @@ struct probe_domain {
 	/* Fills the domain's own read-only data before loading; may be NULL. */
 	int (*setup)(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
 		     struct diag *d);
+	const char *const
+		*tables; /* maps whose size can be chosen; NULL behind the last, or NULL */
 	const struct probe_extra *extras;   /* NULL: all events come from the required groups */
 	const struct probe_extra *kthreads; /* events that the kernel's threads cause too */
 	/* The n-th function that programs of NEED_CALLS are loaded for; NULL behind the last. */
@@ -101,8 +103,8 @@ struct probes_opts {
 	struct sn_cfg cfg;
 	u32 ring_bytes;      /* of each cpu's ring: a power of two, at least a page */
 	u32 prio_ring_bytes; /* of the shared one; 0 is 2 MiB */
-	u32 max_tasks;       /* where threads' states are in a table; 0 is 16384 */
-	bool kthreads;       /* threads of the kernel may be wanted */
+	u32 table_entries; /* of the table of threads, and each of the domains' tables; 0 is as declared */
+	bool kthreads; /* threads of the kernel may be wanted */
 };
 
 /*

@@ -119,13 +119,15 @@ def short(row):
 
 
 class Compare:
-    def __init__(self, claims, rows, exact, subset=(), partial=False, strangers=True):
+    def __init__(self, claims, rows, exact, subset=(), partial=False, strangers=True,
+                 in_flight=0):
         self.claims, self.partial = claims, partial
         self.exact, self.subset = set(exact), set(subset)
         self.problems, self.known = [], {}
         self.nr_matched = 0
-        # Some in 100,000 completions never come to a program; sonde tells them as holes.
-        self.nr_missed = sum(r["nr"] for r in rows if r["event"] == "lost" and
+        # Some in 100,000 completions never come to a program; sonde tells them as holes when the
+        # request is used again, or as in flight at the end.
+        self.nr_missed = in_flight + sum(r["nr"] for r in rows if r["event"] == "lost" and
                              r["cause"] == "missed" and r["of"] in UNORDERED)
         events = self.exact | self.subset
         self.rows = [r for r in rows if r["event"] in events and
@@ -135,8 +137,23 @@ class Compare:
                 if row["event"] in self.exact and row.get("pid") not in claims.pids:
                     self.problem("of another process: " + short(row))
 
+        self.look_at_requests([r for r in rows if r["event"] == "block_io"])
+
     def problem(self, text):
         self.problems.append(text)
+
+    def look_at_requests(self, rows):
+        """What holds of every request: its number is its own, and its times add up."""
+        numbers = set()
+        for r in rows:
+            if "rq" in r and r["rq"] in numbers:
+                self.problem("two requests of one number: " + short(r))
+            numbers.add(r.get("rq"))
+            times = [r.get(k) for k in ("queue_ns", "device_ns", "dur_ns")]
+            if r.get("blk_kind") == "rq" and None not in times[1:] and \
+                    (times[0] or 0) + times[1] != times[2]:
+                self.problem("queue_ns %s and device_ns %s are not dur_ns %s: %s" % (
+                    *times, short(r)))
 
     def remember(self, claim, row):
         self.nr_matched += 1

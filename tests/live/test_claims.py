@@ -126,6 +126,13 @@ class Blocks(unittest.TestCase):
         self.assertEqual(problems(claims, [row(200), block(190, op=200)], self.BOTH), [])
         self.assertRegex(problems(claims, [row(200), block(190, op=3)], self.BOTH)[0], "op is 3, not 200")
 
+    def test_times_that_do_not_add_up(self):
+        fits = dict(block(200), blk_kind="rq", queue_ns=30, device_ns=70, dur_ns=100)
+        self.assertEqual(problems([], [fits], (), ["block_io"], strangers=False)[1:], [])
+        bad = dict(fits, device_ns=71)
+        said = problems([], [bad], (), ["block_io"], strangers=False)
+        self.assertTrue(any("are not dur_ns" in p for p in said), said)
+
     def test_totals(self):
         s = {"sum": {"event": "block_io", "field": "bytes", "n": 8192, "where": {"blk_op": "write"}}}
         d = {"distinct": {"event": "block_io", "field": "rq", "where": {}}}
@@ -134,7 +141,7 @@ class Blocks(unittest.TestCase):
         good = [block(200), block(300, sector=8)]
         self.assertEqual(problems([s, d, n, c], good, (), ["block_io"]), [])
         self.assertEqual(len(problems([s, n, c], good[:1], (), ["block_io"])), 3)
-        self.assertEqual(len(problems([d], [block(200), block(200)], (), ["block_io"])), 1)
+        self.assertEqual(len(problems([d], [block(200), block(200)], (), ["block_io"])), 2)
         self.assertEqual(len(problems([c], [block(200), block(300, sector=16)], (), ["block_io"])), 2)
 
 
