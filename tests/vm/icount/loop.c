@@ -1,22 +1,76 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The loop whose instructions are counted: cached reads and writes of 64 bytes.
- * In a guest that counts instructions a nanosecond is one of them, so the median
- * of many short chunks is exact, whatever the tracer does between them.
+ * What is done while instructions are counted. In a guest that counts them a
+ * nanosecond is one instruction, so the median of many short chunks is exact,
+ * whatever the tracer does between them.
  *
- *	icount-loop FILE [GATE]
+ *	icount-loop FILE DISK [GATE]
  *
- * Prints its pid, waits for the gate to appear, and prints the median per call.
+ * Prints its pid, waits for the gate to appear, and prints the median of each work
+ * per operation.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define IO_BYTES 64
-#define CALLS 50
+#define PAGE 4096
 #define CHUNKS 301
+
+static const char *file_name;
+static int file, disk;
+static char *page;
+
+static void check(int ok)
+{
+	if (!ok)
+		exit(1);
+}
+
+static void read_and_write(void)
+{
+	check(pread(file, page, IO_BYTES, 0) == IO_BYTES);
+	check(pwrite(file, page, IO_BYTES, 0) == IO_BYTES);
+}
+
+static void open_and_close(void)
+{
+	int fd = open(file_name, O_RDONLY | O_CLOEXEC);
+
+	check(fd >= 0 && !close(fd));
+}
+
+static void sync_file(void)
+{
+	check(!fdatasync(file));
+}
+
+static void read_disk(void)
+{
+	check(pread(disk, page, PAGE, 0) == PAGE);
+}
+
+static void fork_and_exit(void)
+{
+	pid_t pid = vfork(); /* without page tables to copy the rest is the same each time */
+
+	if (!pid)
+		_exit(0);
+	check(pid > 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static const struct work {
+	const char *name;
+	void (*run)(void);
+	int runs, ops; /* of a chunk, and of a run */
+} works[] = {
+	{ "rw", read_and_write, 25, 2 }, { "open", open_and_close, 10, 2 },
+	{ "fsync", sync_file, 25, 1 },   { "block", read_disk, 10, 1 },
+	{ "fork", fork_and_exit, 2, 1 },
+};
 
 static long now_ns(void)
 {
@@ -33,38 +87,41 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void calls(int fd, int nr)
+static void measure(const struct work *w)
 {
-	char data[IO_BYTES] = "";
+	static long chunk[CHUNKS];
 
-	for (int i = 0; i < nr / 2; i++)
-		if (pread(fd, data, IO_BYTES, 0) != IO_BYTES ||
-		    pwrite(fd, data, IO_BYTES, 0) != IO_BYTES)
-			exit(1);
+	for (int i = 0; i < 40 * w->runs; i++)
+		w->run();
+	for (int i = 0; i < CHUNKS; i++) {
+		chunk[i] = now_ns();
+		for (int k = 0; k < w->runs; k++)
+			w->run();
+		chunk[i] = now_ns() - chunk[i];
+	}
+	qsort(chunk, CHUNKS, sizeof(chunk[0]), by_value);
+	printf("%s %.1f\n", w->name, (double)chunk[CHUNKS / 2] / w->runs / w->ops);
+	(void)fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
-	static long chunk[CHUNKS];
-	char page[4096] = "";
-	int fd;
-
-	if (argc < 2)
+	if (argc < 3)
 		return 2;
-	fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, page, sizeof(page)) != sizeof(page))
-		return 1;
+	page = aligned_alloc(PAGE, PAGE);
+	check(page != NULL);
+	for (int i = 0; i < PAGE; i++)
+		page[i] = 0;
+	file_name = argv[1];
+	file = open(file_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	check(file >= 0 && write(file, page, PAGE) == PAGE);
+	disk = open(argv[2], O_RDONLY | O_DIRECT | O_CLOEXEC);
+	check(disk >= 0);
 	printf("%d\n", getpid());
 	(void)fflush(stdout);
-	while (argc > 2 && access(argv[2], F_OK))
+	while (argc > 3 && access(argv[3], F_OK))
 		(void)usleep(10000);
-	calls(fd, 4000);
-	for (int i = 0; i < CHUNKS; i++) {
-		chunk[i] = now_ns();
-		calls(fd, CALLS);
-		chunk[i] = now_ns() - chunk[i];
-	}
-	qsort(chunk, CHUNKS, sizeof(chunk[0]), by_value);
-	printf("%.1f\n", (double)chunk[CHUNKS / 2] / CALLS);
+	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+		measure(&works[i]);
 	return 0;
 }

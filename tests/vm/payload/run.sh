@@ -15,5 +15,6 @@ sonde --version || exit 1
 sonde doctor
 # Not /tmp, which is in memory: the tests want a file system on a disk.
 mkdir -p work
-exec python3 -B tests/live/run --sonde bin/sonde --work bin/sonde-work --dir /payload/work \
-	--require-all "$@" probes/*/*.test
+python3 -B tests/live/run --sonde bin/sonde --work bin/sonde-work --dir /payload/work \
+	--require-all "$@" probes/*/*.test || exit 1
+exec python3 -B tests/live/guest --sonde bin/sonde --work bin/sonde-work --dir /payload/work
