@@ -20,6 +20,7 @@ void manifest_done(struct manifest *m)
 	free(m->programs);
 	free(m->events);
 	free(m->sampling);
+	free(m->disks);
 	free(m->problems);
 	*m = (struct manifest){};
 }
@@ -245,6 +246,32 @@ static int read_sampling(struct manifest *m, struct json_object *a)
 	return 0;
 }
 
+static int read_disks(struct manifest *m, struct json_object *a)
+{
+	u32 nr = length(a);
+
+	m->disks = calloc(nr + 1, sizeof(*m->disks));
+	if (!m->disks)
+		return -ENOMEM;
+	for (u32 i = 0; i < nr; i++) {
+		struct json_object *o = json_object_array_get_idx(a, i);
+		struct manifest_disk *disk = &m->disks[m->nr_disks];
+
+		disk->dev = text(o, "dev");
+		disk->name = text(o, "name");
+		m->nr_disks += disk->dev && disk->name;
+	}
+	return 0;
+}
+
+const char *manifest_disk_name(const struct manifest *m, const char *dev)
+{
+	for (u32 i = 0; i < m->nr_disks; i++)
+		if (!strcmp(m->disks[i].dev, dev))
+			return m->disks[i].name;
+	return "";
+}
+
 static int read_problems(struct manifest *m, struct json_object *a)
 {
 	u32 nr = length(a);
@@ -296,6 +323,8 @@ static int read_all(struct manifest *m)
 		r = read_events(m, get(m->root, "events"));
 	if (r == 0)
 		r = read_sampling(m, get(m->root, "sampling"));
+	if (r == 0)
+		r = read_disks(m, get(m->root, "disks"));
 	if (r == 0)
 		r = read_problems(m, get(m->root, "problems"));
 	if (m->command.failed || m->target.failed || m->filters.failed)

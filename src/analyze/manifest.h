@@ -35,6 +35,10 @@ struct manifest_event {
 	struct maybe emitted, put, written, lost_ring, lost_writer, late, in_flight;
 };
 
+struct manifest_disk {
+	const char *dev, *name; /* "259:0", "nvme0n1" */
+};
+
 struct manifest_sampling {
 	const char *stream;
 	u64 n;
@@ -56,13 +60,17 @@ struct manifest {
 	struct manifest_program *programs;
 	struct manifest_event *events;
 	struct manifest_sampling *sampling;
+	struct manifest_disk *disks;
 	const char **problems;
-	u32 nr_streams, nr_programs, nr_events, nr_sampling, nr_problems;
+	u32 nr_disks, nr_streams, nr_programs, nr_events, nr_sampling, nr_problems;
 };
 
 /* "" is a manifest that is not there. -EINVAL with a sentence for what is no JSON object. */
 int manifest_parse(const char *text, struct manifest *ret, struct diag *d);
 void manifest_done(struct manifest *m);
+
+/* What the machine called the disk of this number ("259:0"); "" if nobody knows. */
+const char *manifest_disk_name(const struct manifest *m, const char *dev);
 
 extern const char *const manifest_outcomes[SN_NR_OUTCOMES];
 

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "base/devnum.h"
 #include "base/json.h"
 #include "trace/marks.h"
 
@@ -359,6 +360,25 @@ static void put_losses(struct buf *b, const struct manifest_facts *f)
 	buf_putc(b, '}');
 }
 
+static void put_disks(struct buf *b, const struct disk_names *disks)
+{
+	key(b, "disks");
+	buf_putc(b, '[');
+	for (u32 i = 0; i < disks->nr; i++) {
+		const struct disk_name *disk = &disks->at[i];
+		char dev[32];
+
+		(void)snprintf(dev, sizeof(dev), "%u:%u", devnum_major(disk->dev),
+			       devnum_minor(disk->dev));
+		item(b);
+		buf_putc(b, '{');
+		put_str(b, "dev", dev);
+		put_str(b, "name", disk->name);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, ']');
+}
+
 static void put_events(struct buf *b, const struct manifest_facts *f)
 {
 	const u64(*lost)[SN_NR_CAUSES] = f->feed->lost;
@@ -469,6 +489,7 @@ void manifest_text(struct buf *b, const struct manifest_facts *f)
 	buf_putc(b, '}');
 	put_bool(b, "complete", f->is_complete);
 	put_host(b, f);
+	put_disks(b, f->disks);
 	put_target(b, &l->target);
 	put_instant(b, "started", l->started_ns, l->started_wall_ns);
 	if (f->is_complete)

@@ -3,6 +3,7 @@
 #ifndef SONDE_CMD_MANIFEST_TEXT_H
 #define SONDE_CMD_MANIFEST_TEXT_H
 
+#include "base/disknames.h"
 #include "cmd/feed.h"
 #include "trace/writer.h"
 
@@ -10,6 +11,7 @@ struct manifest_facts {
 	struct feed *feed;
 	struct trace_writer *writer;
 	const struct record_opts *opts;
+	const struct disk_names *disks;
 	char *const *command; /* how sonde was called, NULL-terminated */
 	double start_cpu_s;   /* CPU time that it took to begin */
 	bool is_complete;

@@ -27,6 +27,7 @@ struct recording {
 	struct buf cmdline; /* our own arguments, each ended by NUL */
 	char **argv;
 	u64 next_second_ns, next_manifest_ns, next_clock_ns;
+	struct disk_names disks;
 	int clock_fd; /* a timer that is cancelled when the wall clock is set */
 	u64 rows_before;
 	double start_cpu_s; /* what it took to begin */
@@ -40,6 +41,7 @@ static void recording_done(struct recording *r)
 {
 	feed_done(&r->feed);
 	closep(&r->clock_fd);
+	disk_names_done(&r->disks);
 	trace_writer_free(r->writer);
 	buf_done(&r->cmdline);
 	free(r->argv);
@@ -87,6 +89,7 @@ static int write_manifest(struct recording *r, bool is_complete, struct diag *d)
 		.feed = &r->feed,
 		.writer = r->writer,
 		.opts = r->opts,
+		.disks = &r->disks,
 		.command = r->argv,
 		.start_cpu_s = r->start_cpu_s,
 		.is_complete = is_complete,
@@ -94,6 +97,7 @@ static int write_manifest(struct recording *r, bool is_complete, struct diag *d)
 	struct buf text = {};
 	int err;
 
+	disk_names_look(&r->disks, "/sys");
 	manifest_text(&text, &facts);
 	err = text.failed ? -ENOMEM : trace_writer_manifest(r->writer, text.data, text.len, d);
 	buf_done(&text);

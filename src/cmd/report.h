@@ -32,6 +32,8 @@ void report_warn(struct report *r, const char *fmt, ...) _printf_(2, 3);
 
 /* A text of the trace, to be shown; borrowed until the next call with the same buffer. */
 const char *report_text(const struct report *r, struct buf *scratch, u32 id);
+/* A disk by its name, or by its number where the trace knows no name: "nvme0n1", "259:0". */
+const char *report_disk(const struct report *r, struct buf *scratch, u32 id);
 /* Time from the start of the recording, "3.201204s". */
 void report_when(const struct report *r, struct buf *b, u64 ts);
 /* The path of a file, or what there is to say where it has none. */

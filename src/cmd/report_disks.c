@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Disks: what was asked of each device, how long it took, and where. */
+#include <string.h>
+
 #include "cmd/report.h"
 
 #define BAR_MAX 60 /* columns; longer bars tell no more */
@@ -200,8 +202,9 @@ static void one_disk(struct report *r, const struct disk *d)
 		{ "p99", .group = "latency" },
 		{ "max", .group = "latency" },
 	};
-	_cleanup_(buf_done) struct buf b = {};
+	_cleanup_(buf_done) struct buf b = {}, number = {};
 	_cleanup_(table_done) struct table t = {};
+	const char *name = report_disk(r, &b, d->name), *dev = report_text(r, &number, d->name);
 	u64 busy_ns = spans_total(&d->busy, 0, UINT64_MAX);
 
 	table_init(&t, cols, ARRAY_SIZE(cols));
@@ -229,7 +232,8 @@ static void one_disk(struct report *r, const struct disk *d)
 		skip_cells(&t, 6);
 		put_latency(&t, &d->device);
 	}
-	report_title(r, "Disk %s%s", report_text(r, &b, d->name),
+	report_title(r, "Disk %s%s%s%s%s", name, strcmp(name, dev) ? " (" : "",
+		     strcmp(name, dev) ? dev : "", strcmp(name, dev) ? ")" : "",
 		     text_is(&r->s->texts, d->kind, "bio") ? " (bio-based: no requests of its own)"
 							   : "");
 	table_print(&t, &r->out, 2, r->width);

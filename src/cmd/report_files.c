@@ -270,7 +270,7 @@ static void put_chain(struct report *r, const struct slow_op *o)
 		buf_puts(&b, " of ");
 		show_size(&b, io.bytes);
 	}
-	buf_printf(&b, " on disk %s%s for ", report_text(r, &scratch, disks->at[io.disk].name),
+	buf_printf(&b, " on disk %s%s for ", report_disk(r, &scratch, disks->at[io.disk].name),
 		   io.many_disks ? " and others" : "");
 	show_dur(&b, io.waited_ns);
 	if (io.queue_ns || io.device_ns) {

@@ -254,8 +254,12 @@ static json *slowest(const struct report *r)
 static json *disk(const struct report *r, const struct disk *d)
 {
 	json *o = json_object_new_object(), *ops = json_object_new_array(), *op;
+	_cleanup_(buf_done) struct buf dev = {};
+	const char *name;
 
+	name = manifest_disk_name(&r->s->manifest, report_text(r, &dev, d->name));
 	put_text(r, o, "dev", d->name);
+	put_str(o, "name", *name ? name : NULL);
 	put_text(r, o, "kind", d->kind);
 	put_u64(o, "requests", d->nr);
 	put_u64(o, "bytes", d->bytes);

@@ -120,6 +120,18 @@ const char *report_text(const struct report *r, struct buf *scratch, u32 id)
 	return scratch->failed ? "" : scratch->data;
 }
 
+const char *report_disk(const struct report *r, struct buf *scratch, u32 id)
+{
+	_cleanup_(buf_done) struct buf dev = {};
+	const char *number = report_text(r, &dev, id);
+	const char *name = manifest_disk_name(&r->s->manifest, number);
+
+	scratch->len = 0;
+	show_text(scratch, *name ? name : number, strlen(*name ? name : number));
+	buf_putc(scratch, '\0');
+	return scratch->failed ? "" : scratch->data;
+}
+
 void report_when(const struct report *r, struct buf *b, u64 ts)
 {
 	u64 start = r->s->start_ns, ns = ts >= start ? ts - start : start - ts;

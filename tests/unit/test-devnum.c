@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/devnum.h"
+#include "base/disknames.h"
 #include "test.h"
 
 #define WHOLE 0, UINT64_MAX
@@ -317,6 +318,48 @@ TEST(devices_of_this_machine)
 	printf("# %d devices\n", nr);
 }
 
-TESTS(disks, partitions_are_ranges_of_their_disk, what_file_systems_may_lie_on_a_device,
-      what_is_not_there, paths_that_are_no_device, a_sysfs_that_lies, no_sysfs,
-      numbers_as_the_kernel_has_them, devices_of_this_machine)
+static const char *name_of(const struct disk_names *n, u32 number)
+{
+	for (u32 i = 0; i < n->nr; i++)
+		if (n->at[i].dev == number)
+			return n->at[i].name;
+	return "";
+}
+
+TEST(names_of_disks_that_come_and_go)
+{
+	struct disk_names names = {};
+	char path[128];
+
+	make_tree();
+	disk_names_look(&names, "/nowhere");
+	check_eq(names.nr, 0);
+	make_dir("block");
+	make_dir("block/vda");
+	make_file("block/vda", "dev", "254:0\n");
+	make_dir("block/ram0");
+	make_file("block/ram0", "dev", "4095:1048575\n");
+	make_dir("block/odd");
+	make_file("block/odd", "dev", "what?\n");
+	disk_names_look(&names, sysfs);
+	check_eq(names.nr, 2);
+	check_str(name_of(&names, devnum_make(254, 0)), "vda");
+	check_str(name_of(&names, devnum_make(4095, 1048575)), "ram0");
+
+	/* One is gone, its number is another's now; the other stays known. */
+	(void)snprintf(path, sizeof(path), "%s/block/vda/dev", sysfs);
+	check_eq(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/block/ram0/dev", sysfs);
+	check_eq(unlink(path), 0);
+	make_dir("block/cciss!c0d1");
+	make_file("block/cciss!c0d1", "dev", "254:0\n");
+	disk_names_look(&names, sysfs);
+	check_eq(names.nr, 2);
+	check_str(name_of(&names, devnum_make(254, 0)), "cciss/c0d1");
+	check_str(name_of(&names, devnum_make(4095, 1048575)), "ram0");
+	disk_names_done(&names);
+}
+
+TESTS(names_of_disks_that_come_and_go, disks, partitions_are_ranges_of_their_disk,
+      what_file_systems_may_lie_on_a_device, what_is_not_there, paths_that_are_no_device,
+      a_sysfs_that_lies, no_sysfs, numbers_as_the_kernel_has_them, devices_of_this_machine)
