@@ -130,12 +130,13 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	struct sn_task *st;
 	u32 dev, asks_flush;
 
-	dev = disk_dev(sn_bio_disk(bio));
 	asks_flush = BPF_CORE_READ(bio, bi_opf) & block_cfg.preflush;
 	st = sn_wanted(sn_current(), &why);
-	if (!st) {
-		if (asks_flush) /* the next flush is not that of who asked before */
-			bpf_map_delete_elem(&block_flushers, &dev);
+	if (!st && !asks_flush)
+		return sn_count_unwanted(prog, why, SN_SLOT_block_io);
+	dev = disk_dev(sn_bio_disk(bio));
+	if (!st) { /* the next flush is not that of who asked before */
+		bpf_map_delete_elem(&block_flushers, &dev);
 		return sn_count_unwanted(prog, why, SN_SLOT_block_io);
 	}
 	if (sn_cfg.nr_devs && dev_refused(dev, BPF_CORE_READ(bio, bi_iter.bi_sector)))

@@ -34,4 +34,4 @@ measure()
 
 measure without
 measure full -e vfs,block,proc --comm icount-loop
-measure unwanted -e vfs,block,proc --comm nobody-is-called-so
+measure unwanted -e vfs,block,proc --comm nobody
