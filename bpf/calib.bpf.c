@@ -42,36 +42,6 @@ int BPF_PROG(calib_task_storage, struct pt_regs *regs, long nr)
 	return v && *v;
 }
 
-/* Attached by sonde for a moment: is preemption off in a program here? */
-pid_t calib_pid = 0;
-int calib_preemption_off = 0; /* not 0: it is */
-
-#if defined(__TARGET_ARCH_x86)
-#define COUNT 0x7fffffff /* without the bit that says no thread waits for the cpu */
-
-struct pcpu_hot {
-	int preempt_count;
-} __attribute__((preserve_access_index));
-
-extern const int __preempt_count __ksym __weak;
-extern const struct pcpu_hot pcpu_hot __ksym __weak; /* 6.1 to 6.14 */
-#endif
-
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(calib_preemption, struct pt_regs *regs, long nr)
-{
-	if (bpf_get_current_pid_tgid() >> 32 != calib_pid)
-		return 0;
-#if defined(__TARGET_ARCH_x86)
-	if (&pcpu_hot)
-		calib_preemption_off =
-			((struct pcpu_hot *)bpf_this_cpu_ptr(&pcpu_hot))->preempt_count & COUNT;
-	else if (&__preempt_count)
-		calib_preemption_off = *(int *)bpf_this_cpu_ptr(&__preempt_count) & COUNT;
-#endif
-	return 0;
-}
-
 /* Function hooks: the kernel may have them and still refuse. */
 SEC("?fentry/vfs_read")
 int BPF_PROG(calib_fentry, struct file *file)

@@ -9,14 +9,18 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <zlib.h>
 
 #include "base/log.h"
+#include "bpf/preempt.h"
 
 #include "calib.skel.h"
+#include "preempt_count.skel.h"
+#include "preempt_hot.skel.h"
 
 static void answer(struct caps_answer *a, bool yes, const char *why)
 {
@@ -273,27 +277,49 @@ static bool kernel_preempts(void)
 	return !is_built_without_preemption(u.release);
 }
 
-/* May it do so in a program at a tracepoint? One is attached and looks. */
-static bool tracepoints_are_preempted(void)
+/* What looks at the count of this kernel, where it says that it has it; else NULL. */
+static struct bpf_object *open_preempt(const struct caps *caps)
 {
-	struct calib_bpf *calib = open_only("calib_preemption");
+	const void *elf = NULL;
+	size_t size = 0;
+
+	if (btf__find_by_name_kind(caps->btf, "pcpu_hot", BTF_KIND_VAR) > 0)
+		elf = preempt_hot__elf_bytes(&size);
+	else if (btf__find_by_name_kind(caps->btf, "__preempt_count", BTF_KIND_VAR) > 0)
+		elf = preempt_count__elf_bytes(&size);
+	return elf ? bpf_object__open_mem(elf, size, NULL) : NULL;
+}
+
+/* May it do so in a program at a tracepoint? One is attached and looks. */
+static bool tracepoints_are_preempted(const struct caps *caps)
+{
+	struct bpf_object *obj = open_preempt(caps);
+	struct bpf_link *link = NULL;
+	struct sn_preempt ask = { .pid = getpid() };
+	const struct sn_preempt *said;
+	struct bpf_map *map;
+	size_t size;
 	bool r = true;
 
-	if (!calib)
+	if (!obj)
 		return r;
-	calib->bss->calib_pid = getpid();
-	if (!calib_bpf__load(calib) && !calib_bpf__attach(calib)) {
+	map = bpf_object__find_map_by_name(obj, ".bss");
+	if (!bpf_map__set_initial_value(map, &ask, sizeof(ask)) && !bpf_object__load(obj))
+		link = bpf_program__attach(bpf_object__find_program_by_name(obj, "sn_look"));
+	if (link) {
 		(void)syscall(SYS_getpid);
-		r = !calib->bss->calib_preemption_off;
+		said = bpf_map__initial_value(map, &size); /* shared with the kernel */
+		r = !said->off;
 	}
-	calib_bpf__destroy(calib);
+	bpf_link__destroy(link);
+	bpf_object__close(obj);
 	return r;
 }
 
 static void ask_preemption(struct caps *caps)
 {
 	answer(&caps->preempts, kernel_preempts(), "it does not");
-	answer(&caps->preempted, caps->preempts.yes && tracepoints_are_preempted(),
+	answer(&caps->preempted, caps->preempts.yes && tracepoints_are_preempted(caps),
 	       "preemption is off there");
 }
 
