@@ -7,6 +7,7 @@
 #include "cmd/feed.h"
 #include "cmd/manifest_text.h"
 #include "cmd/select.h"
+#include "kernel/trial.h"
 
 /* What the answers mean to whoever asks why a stream is weak. */
 static const struct {
@@ -68,8 +69,15 @@ static const char *const state_words[] = {
 	[PROBE_NOT_NEEDED] = "not needed: an alternative before it is attached",
 	[PROBE_IMPOSSIBLE] = "impossible",
 	[PROBE_FAILED] = "failed",
+	[PROBE_LOADED] = "loaded",
 	[PROBE_ATTACHED] = "attached",
 };
+
+static void say_program(struct buf *b, u32 prog, const struct probe_outcome *o)
+{
+	buf_printf(b, "  %-18s %-22s %s%s%s\n", probe_progs[prog].name, probe_progs[prog].target,
+		   state_words[o->state], o->why[0] ? ": " : "", o->why);
+}
 
 static void say_streams(struct buf *b, const struct probes *p)
 {
@@ -94,8 +102,7 @@ static void say_streams(struct buf *b, const struct probes *p)
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		const struct probe_outcome *o = probes_outcome(p, i);
 
-		buf_printf(b, "  %-18s %-22s %s%s%s\n", probe_progs[i].name, probe_progs[i].target,
-			   state_words[o->state], o->why[0] ? ": " : "", o->why);
+		say_program(b, i, o);
 		probes_weaker(p, i, weaker, sizeof(weaker));
 		if (o->state == PROBE_ATTACHED && weaker[0])
 			buf_printf(b, "  %-18s weaker: %s\n", "", weaker);
@@ -114,13 +121,14 @@ static void json_answers(struct buf *b, const struct caps *caps)
 		put_string(b, a->why);
 		buf_putc(b, '}');
 	}
-	buf_puts(b, "},\"streams\":{");
+	buf_puts(b, "},");
 }
 
 static void json_probes(struct buf *b, const struct probes *p)
 {
 	const char *why, *comma = "";
 
+	buf_puts(b, "\"streams\":{");
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
 		bool seen;
 
@@ -152,6 +160,66 @@ static void json_probes(struct buf *b, const struct probes *p)
 	buf_puts(b, "}}\n");
 }
 
+/* ---- --load ---- */
+
+static void say_trial(struct buf *b, const struct probe_outcome outcomes[SN_NR_PROGS])
+{
+	buf_puts(b, "programs\n");
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		say_program(b, i, &outcomes[i]);
+}
+
+static void json_trial(struct buf *b, const struct probe_outcome outcomes[SN_NR_PROGS])
+{
+	buf_puts(b, "\"programs\":{");
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, probe_progs[i].name);
+		buf_printf(b, ":{\"group\":\"%s\",\"target\":\"%s\",\"state\":\"%s\",\"why\":",
+			   probe_progs[i].group, probe_progs[i].target,
+			   state_words[outcomes[i].state]);
+		put_string(b, outcomes[i].why);
+		buf_putc(b, '}');
+	}
+	buf_puts(b, "}}\n");
+}
+
+static int load_all(const struct doctor_opts *o)
+{
+	_cleanup_(buf_done) struct buf text = {};
+	struct caps caps;
+	struct probe_outcome outcomes[SN_NR_PROGS] = {};
+	struct diag d = {};
+	u32 nr = 0;
+	int r;
+
+	r = capture_ask(&caps, &d);
+	if (r < 0)
+		return cmd_fail("doctor", r, &d);
+	caps_leave_out(&caps, feed_hooks[o->hooks], "left out by --hooks");
+	trial_run(&caps, outcomes);
+	caps_done(&caps);
+	if (o->json) {
+		json_answers(&text, &caps);
+		json_trial(&text, outcomes);
+	} else {
+		say_caps(&text, &caps);
+		say_trial(&text, outcomes);
+	}
+	r = cmd_print("doctor", &text);
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		nr += outcomes[i].state == PROBE_FAILED;
+	if (r != EXIT_DONE || !nr)
+		return r;
+	cmd_warn("doctor",
+		 "%u programs that the kernel ought to take did not load; with "
+		 "SONDE_DEBUG=probe its verifier says why",
+		 nr);
+	return EXIT_PARTIAL;
+}
+
+/* ---- what a recording would do ---- */
+
 static int ignore_record(void *ctx, const struct sn_hdr *rec, size_t size)
 {
 	(void)ctx;
@@ -171,6 +239,8 @@ static int cmd_doctor(const struct doctor_opts *o)
 	int r;
 
 	feed_init(&unused, "doctor"); /* keeps libbpf quiet */
+	if (o->load)
+		return load_all(o);
 	capture_opts_init(&opts);
 	opts.cfg.events = select_all();
 	opts.ring_bytes = 64 << 10;

@@ -123,6 +123,9 @@ CMD_OPTIONS(stream, .groups = stream_groups, .defaults = &stream_defaults);
 static const struct opt doctor_rows[] = {
 	{ .name = "json", .metavar = "", .type = OPT_FLAG, AT(json),
 	  .help = "the same as one JSON object, for scripts" },
+	{ .name = "load", .metavar = "", .type = OPT_FLAG, AT(load),
+	  .help = "load every program instead, also the alternatives that would not be used "
+		  "here, attach none, and say of each whether the kernel takes it" },
 	HOOKS_ROW,
 	{}
 };

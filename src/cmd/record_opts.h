@@ -45,6 +45,7 @@ struct stream_opts {
 struct doctor_opts {
 	struct cmd_common common;
 	bool json;
+	bool load;
 	int hooks; /* enum hooks */
 };
 

@@ -165,6 +165,15 @@ static void return_memory(struct capture *c)
 #endif
 }
 
+int capture_ask(struct caps *ret, struct diag *d)
+{
+	int r = raise_fd_limit(d);
+
+	r = r < 0 ? r : caps_check_namespace(d);
+	r = r < 0 ? r : caps_check_privileges(d);
+	return r < 0 ? r : caps_ask(ret, d);
+}
+
 int capture_open(const struct capture_opts *given, struct capture **ret, struct diag *d)
 {
 	_cleanup_(capture_freep) struct capture *c = calloc(1, sizeof(*c));
@@ -180,16 +189,7 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 	if (c->opts.ring_bytes < page || c->opts.ring_bytes & (c->opts.ring_bytes - 1))
 		return diag_err(d, -EINVAL,
 				"a ring's size must be a power of two of at least %u bytes", page);
-	r = raise_fd_limit(d);
-	if (r < 0)
-		return r;
-	r = caps_check_namespace(d);
-	if (r < 0)
-		return r;
-	r = caps_check_privileges(d);
-	if (r < 0)
-		return r;
-	r = caps_ask(&c->caps, d);
+	r = capture_ask(&c->caps, d);
 	if (r < 0)
 		return r;
 	caps_choose(&c->caps, c->opts.hooks);

@@ -137,11 +137,11 @@ static void choose(struct probes *p, const struct caps *caps, const struct probe
 		   int domain)
 {
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		bool taken = false;
+		bool taken = opts->only && !opts->only[i];
 
 		if (domain_of(i) != domain)
 			continue;
-		for (u32 k = 0; k < i; k++)
+		for (u32 k = 0; k < i && !opts->only; k++)
 			taken |= domain_of(k) == domain && p->programs[k] &&
 				 !strcmp(probe_progs[k].group, probe_progs[i].group);
 		if (taken || (probe_progs[i].role == ROLE_KTHREADS && !opts->kthreads))
@@ -149,8 +149,10 @@ static void choose(struct probes *p, const struct caps *caps, const struct probe
 		else if (need_is_met(caps, &opts->cfg, domain, &probe_progs[i], &p->outcomes[i]))
 			p->programs[i] = bpf_object__find_program_by_name(p->objects[domain],
 									  probe_progs[i].name);
-		if (p->programs[i])
-			(void)bpf_program__set_autoload(p->programs[i], true);
+		if (!p->programs[i])
+			continue;
+		(void)bpf_program__set_autoload(p->programs[i], true);
+		p->outcomes[i].state = PROBE_LOADED; /* unless its domain fails */
 	}
 }
 
@@ -459,7 +461,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 			continue;
 		why = (struct diag){};
 		r = load_domain(p, caps, &opts, i, &why);
-		if (r < 0 && (caps->fentry.yes || caps->kprobes.yes)) {
+		if (r < 0 && !opts.only && (caps->fentry.yes || caps->kprobes.yes)) {
 			/* Hooks on functions that the kernel does not take must not cost the stream. */
 			less = *caps;
 			caps_leave_out(&less, 0, why.text);

@@ -79,6 +79,7 @@ enum probe_state {
 	PROBE_NOT_NEEDED, /* another of its group is attached, or no thread of the kernel wanted */
 	PROBE_IMPOSSIBLE, /* the kernel does not have what it needs */
 	PROBE_FAILED,     /* it did not load or attach */
+	PROBE_LOADED,     /* and not attached yet */
 	PROBE_ATTACHED,
 };
 
@@ -105,6 +106,8 @@ struct probes_opts {
 	u32 prio_ring_bytes; /* of the shared one; 0 is 2 MiB */
 	u32 table_entries; /* of the table of threads, and each of the domains' tables; 0 is as declared */
 	bool kthreads; /* threads of the kernel may be wanted */
+	/* Exactly these of the SN_NR_PROGS, if they can be; NULL: the first that can be of each group. */
+	const bool *only;
 };
 
 /*

@@ -17,4 +17,5 @@ sonde doctor
 mkdir -p work
 python3 -B tests/live/run --sonde bin/sonde --work bin/sonde-work --dir /payload/work \
 	--require-all "$@" probes/*/*.test || exit 1
+python3 -B tests/live/rights --sonde bin/sonde --work bin/sonde-work --dir /payload/work || exit 1
 exec python3 -B tests/live/guest --sonde bin/sonde --work bin/sonde-work --dir /payload/work
