@@ -184,7 +184,7 @@ static void json_trial(struct buf *b, const struct probe_outcome outcomes[SN_NR_
 	buf_puts(b, "}}\n");
 }
 
-static int load_all(const struct doctor_opts *o)
+static int load_all(const struct doctor_opts *o, const struct capture_opts *opts)
 {
 	_cleanup_(buf_done) struct buf text = {};
 	struct caps caps;
@@ -193,7 +193,7 @@ static int load_all(const struct doctor_opts *o)
 	u32 nr = 0;
 	int r;
 
-	r = capture_ask(&caps, &d);
+	r = capture_ask(opts, &caps, &d);
 	if (r < 0)
 		return cmd_fail("doctor", r, &d);
 	caps_leave_out(&caps, feed_hooks[o->hooks], "left out by --hooks");
@@ -239,12 +239,12 @@ static int cmd_doctor(const struct doctor_opts *o)
 	int r;
 
 	feed_init(&unused, "doctor"); /* keeps libbpf quiet */
-	if (o->load)
-		return load_all(o);
 	capture_opts_init(&opts);
 	opts.cfg.events = select_all();
 	opts.ring_bytes = 64 << 10;
 	opts.hooks = feed_hooks[o->hooks];
+	if (o->load)
+		return load_all(o, &opts);
 	r = capture_open(&opts, &capture, &d);
 	r = r < 0 ? r : capture_start(capture, ignore_record, NULL, &d);
 	if (r < 0)

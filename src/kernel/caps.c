@@ -68,6 +68,36 @@ int caps_check_privileges(struct diag *d)
 			 path[0] ? path : "sonde");
 }
 
+/* Are maps counted as locked memory, so that one of this size is refused? */
+static bool is_refused(u64 bytes)
+{
+	_cleanup_(closep) int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sn_trial", sizeof(u32), 4096,
+						  (u32)(bytes / 4096 + 1), NULL);
+
+	return fd < 0 && errno == EPERM;
+}
+
+int caps_check_locked_memory(u64 need, struct diag *d)
+{
+	struct rlimit lim;
+
+	/* where it counts libbpf asks for all there is, before the first map */
+	if (getrlimit(RLIMIT_MEMLOCK, &lim) || lim.rlim_cur >= need || !is_refused(lim.rlim_cur))
+		return 0;
+	lim.rlim_cur = lim.rlim_max;
+	if (!setrlimit(RLIMIT_MEMLOCK, &lim) && lim.rlim_cur >= need)
+		return 0;
+	(void)diag_err(
+		d, -EPERM,
+		"no permission to record: this kernel counts %llu KiB of maps and programs as "
+		"locked memory, and the limit (RLIMIT_MEMLOCK) is %llu KiB",
+		(unsigned long long)need / 1024, (unsigned long long)lim.rlim_cur / 1024);
+	return diag_hint(
+		d, -EPERM,
+		"raise it (ulimit -l unlimited), grant cap_sys_resource too, or take smaller "
+		"rings (--ring-size)");
+}
+
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* the kernel's PROC_PID_INIT_INO */
 
 int caps_check_namespace(struct diag *d)

@@ -67,6 +67,12 @@ const char *caps_tracepoint_arg_type(const struct caps *caps, const char *name, 
 int caps_check_privileges(struct diag *d);
 
 /*
+ * Checks that so many bytes of maps and programs may be had. Before 5.11 the kernel counts
+ * them as locked memory, which root and CAP_SYS_RESOURCE may raise the limit of.
+ */
+int caps_check_locked_memory(u64 need, struct diag *d);
+
+/*
  * Checks that process ids mean here what they mean to the kernel: in a PID namespace of
  * its own, as in a container, sonde would compare its numbers with the host's.
  */

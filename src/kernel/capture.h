@@ -33,8 +33,11 @@ struct capture_opts {
 /* An options struct that keeps everything. */
 void capture_opts_init(struct capture_opts *opts);
 
-/* What a recording asks first: may we, and what can the kernel do? Fails where nothing can be recorded. */
-int capture_ask(struct caps *ret, struct diag *d);
+/*
+ * What such a recording asks first: may we, and what can the kernel do? Fails where nothing
+ * can be recorded.
+ */
+int capture_ask(const struct capture_opts *opts, struct caps *ret, struct diag *d);
 
 /* Loads; then attaches and takes the snapshot of threads. From then on fn gets every record. */
 int capture_open(const struct capture_opts *opts, struct capture **ret, struct diag *d);
