@@ -211,6 +211,19 @@ class Session:
             rows += rows_of(out.split("\n"), "lost")
         return rows
 
+    def cgroup(self):
+        """The directory of a new cgroup of the version 2 hierarchy, that is gone with the session."""
+        for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+            if os.path.exists(os.path.join(root, "cgroup.procs")) and \
+               os.path.exists(os.path.join(root, "cgroup.controllers")):
+                break
+        else:
+            raise Skipped("there is no hierarchy of cgroups of version 2")
+        path = os.path.join(root, "sonde-live-%d" % os.getpid())
+        os.mkdir(path)
+        self.undo.append(lambda: os.rmdir(path))
+        return path
+
     def manifest(self, trace=None):
         try:
             with open(os.path.join(trace or self.trace, "manifest.json")) as f:
