@@ -209,11 +209,8 @@ static int share_maps(struct probes *p, struct bpf_object *obj)
 		made = bpf_object__find_map_by_name(p->objects[p->first], shared_maps[i]);
 		if (!map || !made)
 			return -EINVAL;
-		if (bpf_map__fd(made) < 0) {
-			r = bpf_map__set_autocreate(map, false);
-		} else {
-			r = bpf_map__reuse_fd(map, bpf_map__fd(made));
-		}
+		r = bpf_map__fd(made) < 0 ? bpf_map__set_autocreate(map, false)
+					  : bpf_map__reuse_fd(map, bpf_map__fd(made));
 		if (r)
 			return r;
 	}
@@ -504,6 +501,8 @@ static struct bpf_link *attach_to_calls(const struct probes *p, enum sn_prog pro
 
 static int attach_program(struct probes *p, enum sn_prog prog)
 {
+	if (probe_progs[prog].need == NEED_ITER)
+		return 0; /* runs when it is asked to */
 	if (probe_progs[prog].need == NEED_KCALLS)
 		p->links[prog] = attach_to_calls(p, prog);
 	else
@@ -511,36 +510,42 @@ static int attach_program(struct probes *p, enum sn_prog prog)
 	return p->links[prog] ? attach_likenesses(&p->likenesses[prog]) : -errno;
 }
 
-int probes_attach(struct probes *p, struct diag *d)
+/* Last ones first: what is seen to begin is seen to end. */
+static u32 attach_domain(struct probes *p, int domain)
 {
 	u32 nr = 0;
 	int r;
 
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		if (!p->programs[i])
+	for (u32 i = SN_NR_PROGS; i-- > 0;) {
+		if (!p->programs[i] || domain_of(i) != domain)
 			continue;
-		if (probe_progs[i].need == NEED_ITER) {
-			p->outcomes[i].state = PROBE_ATTACHED; /* runs when it is asked to */
-			continue;
-		}
+		p->outcomes[i].state = PROBE_ATTACHED;
 		r = attach_program(p, i);
 		if (r < 0) {
 			say(&p->outcomes[i], PROBE_FAILED, "did not attach: %s", strerror(-r));
 			detach_program(p, i);
-			continue;
 		}
-		p->outcomes[i].state = PROBE_ATTACHED;
-		nr++;
+		nr += p->links[i] != NULL;
 	}
-	if (!nr)
-		return diag_err(d, -ENOTSUP, "no program could be attached");
-	return 0;
+	return nr;
 }
 
+int probes_attach(struct probes *p, struct diag *d)
+{
+	u32 nr = 0;
+
+	for (int i = 0; i < NR_DOMAINS; i++)
+		nr += attach_domain(p, i);
+	return nr ? 0 : diag_err(d, -ENOTSUP, "no program could be attached");
+}
+
+/* The other way round; proc, which names threads, comes first and goes last. */
 void probes_detach(struct probes *p)
 {
-	for (u32 i = 0; i < SN_NR_PROGS; i++)
-		detach_program(p, i);
+	for (int domain = NR_DOMAINS; domain-- > 0;)
+		for (u32 i = 0; i < SN_NR_PROGS; i++)
+			if (domain_of(i) == domain)
+				detach_program(p, i);
 }
 
 void probes_free(struct probes *p)
