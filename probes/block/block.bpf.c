@@ -325,6 +325,19 @@ int BPF_PROG(block_insert_q, struct request_queue *q, struct request *rq)
 	return insert(SN_P_block_insert_q, rq);
 }
 
+/* The device has it now, as it is. */
+static __always_inline void set_issued(struct request_entry *e, struct request *rq, u64 now)
+{
+	if (!e->id) /* rises with time, and no two requests of a cpu have one instant */
+		e->id = now << 8 | (bpf_get_smp_processor_id() & 255);
+	e->issue_ns = now;
+	e->sector = BPF_CORE_READ(rq, __sector);
+	e->bytes = BPF_CORE_READ(rq, __data_len);
+	e->flags = BPF_CORE_READ(rq, cmd_flags);
+	e->parts = 0;
+	e->state = RQ_ISSUED;
+}
+
 static __always_inline int issue(enum sn_prog prog, struct request *rq)
 {
 	enum sn_outcome why = SN_OUT_lost_map;
@@ -335,14 +348,7 @@ static __always_inline int issue(enum sn_prog prog, struct request *rq)
 		return sn_count(prog, why);
 	if (e->state == RQ_FREE)
 		begin(e, now);
-	if (!e->id) /* rises with time, and no two requests of a cpu have one instant */
-		e->id = now << 8 | (bpf_get_smp_processor_id() & 255);
-	e->issue_ns = now;
-	e->sector = BPF_CORE_READ(rq, __sector);
-	e->bytes = BPF_CORE_READ(rq, __data_len);
-	e->flags = BPF_CORE_READ(rq, cmd_flags);
-	e->parts = 0;
-	e->state = RQ_ISSUED;
+	set_issued(e, rq, now);
 	return sn_count(prog, SN_OUT_stored);
 }
 
@@ -471,9 +477,11 @@ static __always_inline int emit_request(struct request_entry *e, int error, u64 
 	row->bytes = e->bytes;
 	row->dur_ns = now - e->start_ns;
 	row->queue_ns = 0;
-	if (e->inserted || e->requeues)
+	row->device_ns = 0;
+	if (e->issue_ns && (e->inserted || e->requeues))
 		sn_set(row, queue_ns, e->issue_ns - e->start_ns);
-	sn_set(row, device_ns, now - e->issue_ns);
+	if (e->issue_ns)
+		sn_set(row, device_ns, now - e->issue_ns);
 	row->dev = e->dev;
 	row->blk_op = e->op;
 	row->blk_flags = flags_of(e->flags);
@@ -486,6 +494,26 @@ static __always_inline int emit_request(struct request_entry *e, int error, u64 
 	return SN_OUT_emitted;
 }
 
+/* It failed on its way to the device: nothing is known of it but who asked, and when. */
+static __noinline int emit_unissued(struct request *rq, const struct submitter *by, int error,
+				    u64 now)
+{
+	struct request_entry e = {};
+	u32 op;
+
+	if (!rq || !by)
+		return SN_OUT_ignored;
+	e.by = *by;
+	set_issued(&e, rq, now);
+	e.issue_ns = 0;
+	e.start_ns = by->ts;
+	e.dev = disk_dev(sn_request_disk(rq));
+	op = e.flags & 0xff;
+	e.op = op < 64 ? block_cfg.op_of[op & 63] : 0;
+	e.parts = 1;
+	return emit_request(&e, error, now);
+}
+
 /* Runs in the completing context, often an interrupt: current is not the submitter. */
 SEC("?tp_btf/block_rq_complete")
 int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_bytes)
@@ -493,13 +521,21 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 	u64 key = (u64)rq;
 	struct request_entry *e = bpf_map_lookup_elem(&block_requests, &key);
 	u64 now = bpf_ktime_get_ns();
-	struct submitter unwanted;
+	struct submitter by = {};
 	int error, outcome;
 
+	error = block_cfg.status_is_errno ? status : sn_errno_of_status((u8)status);
+	if (e && e->state == RQ_QUEUED) {
+		/* It failed before it was issued, or no program saw that: when is not known. */
+		set_issued(e, rq, now);
+		e->issue_ns = 0;
+	}
 	if (!e || e->state != RQ_ISSUED) {
 		/* An empty flush, carried out by the flush request, or the second end of a flushed write. */
-		if (take_submitter(rq, 0xff, 0, &unwanted) || e)
-			return sn_count(SN_P_block_complete, SN_OUT_ignored);
+		if (take_submitter(rq, 0xff, 0, &by) || e)
+			return sn_count(SN_P_block_complete,
+					error && by.ts ? emit_unissued(rq, &by, error, now)
+						       : SN_OUT_ignored);
 		return sn_count(SN_P_block_complete, sn_cfg.filters || sn_cfg.nr_devs
 							     ? SN_OUT_filtered
 							     : SN_OUT_unmatched);
@@ -508,7 +544,6 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 	if (nr_bytes < BPF_CORE_READ(rq, __data_len))
 		return sn_count(SN_P_block_complete,
 				SN_OUT_aggregated); /* a part: the row comes last */
-	error = block_cfg.status_is_errno ? status : sn_errno_of_status((u8)status);
 	outcome = emit_request(e, error, now);
 	set_free(e);
 	e->id = 0;

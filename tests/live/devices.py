@@ -211,7 +211,41 @@ class NullBlk:
         os.rmdir(self.dir)
 
 
-KINDS = {"loop": Loop, "zram": Zram, "null_blk": NullBlk}
+class ScsiDebug:
+    """A disk that can be switched off: the only one of its module."""
+    kind = "rq"
+
+    def __init__(self, options, where):
+        before = set(os.listdir("/sys/block"))
+        done = subprocess.run(["modprobe", "scsi_debug", "dev_size_mb=8"], stderr=subprocess.PIPE)
+        if done.returncode:
+            raise NoDevice("there is no scsi_debug")
+        subprocess.run(["modprobe", "sd_mod"], stderr=subprocess.DEVNULL, check=False)
+        try:
+            for _ in range(200):
+                new = [d for d in set(os.listdir("/sys/block")) - before if d.startswith("sd")]
+                if new and os.path.exists("/dev/" + new[0]):
+                    break
+                time.sleep(0.05)
+            else:
+                raise NoDevice("scsi_debug makes no disk")
+            self.disk, self.path = new[0], "/dev/" + new[0]
+            tune(self.disk, options)
+        except NoDevice:
+            self.close()
+            raise
+        d = os.stat(self.path).st_rdev
+        self.dev = "%d:%d" % (os.major(d), os.minor(d))
+
+    def close(self):
+        for _ in range(50):
+            if not subprocess.run(["modprobe", "-r", "scsi_debug"],
+                                  stderr=subprocess.DEVNULL).returncode:
+                return
+            time.sleep(0.1)
+
+
+KINDS = {"scsi_debug": ScsiDebug, "loop": Loop, "zram": Zram, "null_blk": NullBlk}
 
 
 def make(words, where=None):

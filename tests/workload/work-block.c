@@ -108,6 +108,44 @@ void work_block_part(void)
 	window_end();
 }
 
+static void switch_off(const char *path)
+{
+	char state[128];
+	FILE *f;
+
+	snprintf(state, sizeof(state), "/sys/block/%s/device/state", strrchr(path, '/') + 1);
+	f = fopen(state, "we");
+	if (!f || fputs("offline\n", f) < 0 || fclose(f))
+		die("cannot switch %s off", path);
+}
+
+/* The requests fail before the disk has them. */
+void work_block_offline(void)
+{
+	u64 nr = param_num("n", 10);
+	struct disk d = open_disk(O_RDONLY | O_DIRECT);
+	struct claim c;
+
+	switch_off(param_str("dev", ""));
+	window_begin();
+	for (u64 i = 0; i < nr; i++) {
+		if (SYS(SYS_pread64, d.file.fd, bytes, 4096, i * 8192) != -EIO)
+			die("a read of a disk that is off did not fail");
+		claim_row(&c, "block_io");
+		claim_str(&c, "blk_op", "read");
+		claim_num(&c, "sector", (s64)(i * 16));
+		claim_num(&c, "bytes", 4096);
+		claim_str(&c, "dev", d.dev);
+		claim_str(&c, "blk_kind", "rq");
+		claim_num(&c, "error", -EIO);
+		claim_str(&c, "errno", "EIO");
+		claim_null(&c, "device_ns");
+		claim_null(&c, "queue_ns");
+		claim_end(&c);
+	}
+	window_end();
+}
+
 void work_block_end(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
