@@ -164,40 +164,42 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 
 /*
  * A program on a function is loaded once for each function, and verifying ours takes
- * long: what is loaded so often only jumps to one that is loaded once.
+ * long: what is loaded so often only jumps to one that is loaded once. A map of jumps
+ * takes only programs whose functions have one type, and the kernel's types may hold two for
+ * these (6.12: the argument of some is called __unused): _b is for the second.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u32);
-} vfs_call_jump SEC(".maps"), vfs_call_ret_jump SEC(".maps");
-
-SEC("?fentry")
-int BPF_PROG(vfs_call_body, struct pt_regs *regs)
-{
-	return call_begins(SN_P_vfs_call, regs, AT_FUNCTION);
-}
-
-SEC("?fexit")
-int BPF_PROG(vfs_call_ret_body, struct pt_regs *regs, long ret)
-{
-	return call_ends(SN_P_vfs_call_ret, regs, ret, AT_FUNCTION);
-}
-
-SEC("?fentry")
-int vfs_call(void *ctx)
-{
-	bpf_tail_call(ctx, &vfs_call_jump, 0);
-	return 0;
-}
-
-SEC("?fexit")
-int vfs_call_ret(void *ctx)
-{
-	bpf_tail_call(ctx, &vfs_call_ret_jump, 0);
-	return 0;
-}
+#define CALL_PROGRAMS(form)                                                       \
+	struct {                                                                  \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                            \
+		__uint(max_entries, 1);                                           \
+		__type(key, u32);                                                 \
+		__type(value, u32);                                               \
+	} vfs_call_jump##form SEC(".maps"), vfs_call_ret_jump##form SEC(".maps"); \
+                                                                                  \
+	SEC("?fentry")                                                            \
+	int BPF_PROG(vfs_call_body##form, struct pt_regs *regs)                   \
+	{                                                                         \
+		return call_begins(SN_P_vfs_call, regs, AT_FUNCTION);             \
+	}                                                                         \
+	SEC("?fexit")                                                             \
+	int BPF_PROG(vfs_call_ret_body##form, struct pt_regs *regs, long ret)     \
+	{                                                                         \
+		return call_ends(SN_P_vfs_call_ret, regs, ret, AT_FUNCTION);      \
+	}                                                                         \
+	SEC("?fentry")                                                            \
+	int vfs_call##form(void *ctx)                                             \
+	{                                                                         \
+		bpf_tail_call(ctx, &vfs_call_jump##form, 0);                      \
+		return 0;                                                         \
+	}                                                                         \
+	SEC("?fexit")                                                             \
+	int vfs_call_ret##form(void *ctx)                                         \
+	{                                                                         \
+		bpf_tail_call(ctx, &vfs_call_ret_jump##form, 0);                  \
+		return 0;                                                         \
+	}
+CALL_PROGRAMS()
+CALL_PROGRAMS(_b)
 
 /* One program at all functions. */
 SEC("?kprobe.multi")

@@ -159,6 +159,13 @@ u32 caps_function_id(const struct caps *caps, const char *name)
 	return id > 0 ? (u32)id : 0;
 }
 
+u32 caps_function_type(const struct caps *caps, const char *name)
+{
+	u32 id = caps_function_id(caps, name);
+
+	return id ? btf__type_by_id(caps->btf, id)->type : 0;
+}
+
 bool caps_has_function(const struct caps *caps, const char *name)
 {
 	return caps_function_id(caps, name) != 0;

@@ -225,43 +225,71 @@ static bool is_for_calls(const struct probes *p, u32 prog, int domain)
 	       domain_of(prog) == domain;
 }
 
-static struct bpf_program *body_of(const struct probes *p, u32 prog)
+/* A program of NEED_CALLS is there twice, for the functions' two types: see enum probe_need. */
+static const char *const forms[] = { "", "_b" };
+
+static u32 form_of(const struct caps *caps, const struct sn_cfg *cfg, int domain,
+		   const char *function)
+{
+	u32 first = caps_function_type(caps, domains[domain]->function(cfg, 0));
+
+	return caps_function_type(caps, function) != first;
+}
+
+/* The first function of that form, or NULL. */
+static const char *first_of(const struct caps *caps, const struct sn_cfg *cfg, int domain, u32 form)
+{
+	const char *function;
+
+	for (u32 n = 0; (function = domains[domain]->function(cfg, n)); n++)
+		if (form_of(caps, cfg, domain, function) == form)
+			return function;
+	return NULL;
+}
+
+/* <program><kind><form> */
+static struct bpf_program *part_of(const struct probes *p, u32 prog, const char *kind, u32 form)
 {
 	char name[64];
 
-	(void)snprintf(name, sizeof(name), "%s_body", probe_progs[prog].name);
+	(void)snprintf(name, sizeof(name), "%s%s%s", probe_progs[prog].name, kind, forms[form]);
 	return bpf_object__find_program_by_name(p->objects[domain_of(prog)], name);
 }
 
-/* libbpf loads both the body and what jumps to it for the first function. */
-static int aim_first(struct probes *p, const struct sn_cfg *cfg, int domain, struct diag *d)
+/* libbpf loads both the body and what jumps to it for the first function of each form. */
+static int aim_first(struct probes *p, const struct caps *caps, const struct sn_cfg *cfg,
+		     int domain, struct diag *d)
 {
+	static const char *const kinds[] = { "", "_body" };
+	struct bpf_program *part;
 	const char *function;
-	struct bpf_program *body;
 	int r;
 
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		if (!is_for_calls(p, i, domain))
+	for (u32 i = 0; i < SN_NR_PROGS * ARRAY_SIZE(forms) * ARRAY_SIZE(kinds); i++) {
+		u32 prog = i / 4, form = i / 2 % 2;
+
+		if (!is_for_calls(p, prog, domain))
 			continue;
-		body = body_of(p, i);
-		function = domains[domain]->function(cfg, 0);
-		r = body ? bpf_program__set_autoload(body, true) : -ENOENT;
-		r = r ?: bpf_program__set_attach_target(body, 0, function);
-		r = r ?: bpf_program__set_attach_target(p->programs[i], 0, function);
+		function = first_of(caps, cfg, domain, form);
+		if (!function)
+			continue;
+		part = part_of(p, prog, kinds[i % 2], form);
+		r = part ? bpf_program__set_autoload(part, true) : -ENOENT;
+		r = r ?: bpf_program__set_attach_target(part, 0, function);
 		if (r)
-			return diag_errno(d, r, "cannot aim %s at %s", probe_progs[i].name,
+			return diag_errno(d, r, "cannot aim %s at %s", probe_progs[prog].name,
 					  function);
 	}
 	return 0;
 }
 
-static int set_jump(struct probes *p, u32 prog, struct diag *d)
+static int set_jump(struct probes *p, u32 prog, u32 form, struct diag *d)
 {
-	int body = bpf_program__fd(body_of(p, prog));
+	int body = bpf_program__fd(part_of(p, prog, "_body", form));
 	char map[64];
 	u32 zero = 0;
 
-	(void)snprintf(map, sizeof(map), "%s_jump", probe_progs[prog].name);
+	(void)snprintf(map, sizeof(map), "%s_jump%s", probe_progs[prog].name, forms[form]);
 	if (bpf_map_update_elem(probes_map(p, map), &zero, &body, BPF_ANY))
 		return diag_errno(d, -errno, "cannot make %s jump", probe_progs[prog].name);
 	return 0;
@@ -277,12 +305,8 @@ static int load_for(const struct caps *caps, const struct bpf_program *like, con
 			     bpf_program__insns(like), bpf_program__insn_cnt(like), &opts);
 }
 
-/*
- * A map of jumps takes only programs whose functions have one type, and a kernel may
- * have that type twice: such a function gets the body itself.
- */
-static int load_likeness(struct probes *p, const struct caps *caps, u32 prog, const char *function,
-			 struct diag *d)
+static int load_likeness(struct probes *p, const struct caps *caps, u32 prog, u32 form,
+			 const char *function, struct diag *d)
 {
 	struct likenesses *l = &p->likenesses[prog];
 	int *more = realloc(l->programs, (l->nr + 1) * sizeof(*more)), fd;
@@ -290,9 +314,7 @@ static int load_likeness(struct probes *p, const struct caps *caps, u32 prog, co
 	if (!more)
 		return -ENOMEM;
 	l->programs = more;
-	fd = load_for(caps, p->programs[prog], function);
-	if (fd < 0)
-		fd = load_for(caps, body_of(p, prog), function);
+	fd = load_for(caps, part_of(p, prog, "", form), function);
 	if (fd < 0)
 		return diag_errno(d, fd, "the kernel did not load %s for %s",
 				  probe_progs[prog].name, function);
@@ -310,9 +332,12 @@ static int load_likenesses(struct probes *p, const struct caps *caps, const stru
 	for (u32 i = 0; r >= 0 && i < SN_NR_PROGS; i++) {
 		if (!is_for_calls(p, i, domain))
 			continue;
-		r = set_jump(p, i, d);
+		for (u32 form = 0; r >= 0 && form < ARRAY_SIZE(forms); form++)
+			if (first_of(caps, cfg, domain, form))
+				r = set_jump(p, i, form, d);
 		for (u32 n = 1; r >= 0 && (function = domains[domain]->function(cfg, n)); n++)
-			r = load_likeness(p, caps, i, function, d);
+			r = load_likeness(p, caps, i, form_of(caps, cfg, domain, function),
+					  function, d);
 	}
 	return r;
 }
@@ -385,7 +410,7 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 				  domains[domain]->name);
 	p->objects[domain] = obj;
 	choose(p, caps, opts, domain);
-	r = aim_first(p, &opts->cfg, domain, d);
+	r = aim_first(p, caps, &opts->cfg, domain, d);
 	if (r < 0)
 		return r;
 	r = probe_set_rodata(obj, ".rodata.sn_cfg", &opts->cfg, sizeof(opts->cfg), d);

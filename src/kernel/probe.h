@@ -26,7 +26,9 @@ enum probe_need {
 	NEED_FENTRY_ARGS, /* the same, with arguments of any type read */
 	/*
 	 * All of the domain's functions, hooked likewise. The program is loaded for each and
-	 * jumps, through the map <name>_jump, to <name>_body, which is loaded once.
+	 * jumps, through the map <name>_jump, to <name>_body, which is loaded once for all
+	 * functions of a type. The kernel's types may hold two for them: for the second one
+	 * these names end with _b.
 	 */
 	NEED_CALLS,
 	NEED_KCALLS, /* the same functions, probed by one program */
