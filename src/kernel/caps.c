@@ -161,9 +161,17 @@ u32 caps_function_id(const struct caps *caps, const char *name)
 
 u32 caps_function_type(const struct caps *caps, const char *name)
 {
-	u32 id = caps_function_id(caps, name);
+	u32 id = caps_function_id(caps, name), type = id ? btf__type_by_id(caps->btf, id)->type : 0;
+	const struct btf_type *t = type ? btf__type_by_id(caps->btf, type) : NULL;
 
-	return id ? btf__type_by_id(caps->btf, id)->type : 0;
+	if (!t || !btf_vlen(t))
+		return 0;
+	t = btf__type_by_id(caps->btf, btf_params(t)[0].type);
+	if (!t || !btf_is_ptr(t))
+		return 0;
+	for (t = btf__type_by_id(caps->btf, t->type); t && btf_is_mod(t);)
+		t = btf__type_by_id(caps->btf, t->type);
+	return t && btf_is_struct(t) ? type : 0;
 }
 
 bool caps_has_function(const struct caps *caps, const char *name)

@@ -232,8 +232,9 @@ static u32 form_of(const struct caps *caps, const struct sn_cfg *cfg, int domain
 		   const char *function)
 {
 	u32 first = caps_function_type(caps, domains[domain]->function(cfg, 0));
+	u32 type = caps_function_type(caps, function);
 
-	return caps_function_type(caps, function) != first;
+	return type && type != first;
 }
 
 /* The first function of that form, or NULL. */
