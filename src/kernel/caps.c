@@ -159,9 +159,9 @@ u32 caps_function_id(const struct caps *caps, const char *name)
 	return id > 0 ? (u32)id : 0;
 }
 
-u32 caps_function_type(const struct caps *caps, const char *name)
+u32 caps_function_type(const struct caps *caps, u32 id)
 {
-	u32 id = caps_function_id(caps, name), type = id ? btf__type_by_id(caps->btf, id)->type : 0;
+	u32 type = id ? btf__type_by_id(caps->btf, id)->type : 0;
 	const struct btf_type *t = type ? btf__type_by_id(caps->btf, type) : NULL;
 
 	if (!t || !btf_vlen(t))

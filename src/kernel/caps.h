@@ -51,13 +51,13 @@ void caps_choose(struct caps *caps, enum caps_hooks kept);
 /* Arguments of a BTF tracepoint, or -ENOENT if the kernel does not have it. */
 int caps_tracepoint_args(const struct caps *caps, const char *name);
 bool caps_has_function(const struct caps *caps, const char *name);
-/*
- * The type of the function's arguments and result, or 0 where a program cannot read the
- * first: types of 5.10 do not say of each pointer what it points to.
- */
-u32 caps_function_type(const struct caps *caps, const char *name);
 /* The function's type id, or 0. */
 u32 caps_function_id(const struct caps *caps, const char *name);
+/*
+ * The type of the arguments and result of a function by its id, or 0 where a program cannot
+ * read the first: types of 5.10 do not say of each pointer what it points to.
+ */
+u32 caps_function_type(const struct caps *caps, u32 id);
 /* The id of the first of these enums that the kernel has, or 0. names: NULL-terminated. */
 u32 caps_enum(const struct caps *caps, const char *const *names);
 /* The enumerator's value in *ret; false if the enum does not have it. */

@@ -228,23 +228,41 @@ static bool is_for_calls(const struct probes *p, u32 prog, int domain)
 /* A program of NEED_CALLS is there twice, for the functions' two types: see enum probe_need. */
 static const char *const forms[] = { "", "_b" };
 
-static u32 form_of(const struct caps *caps, const struct sn_cfg *cfg, int domain,
-		   const char *function)
-{
-	u32 first = caps_function_type(caps, domains[domain]->function(cfg, 0));
-	u32 type = caps_function_type(caps, function);
+/* A domain's functions, looked up once: the kernel's types are many, and have no index. */
+struct calls {
+	u32 nr;
+	struct call {
+		const char *function;
+		u32 id;   /* of its type */
+		u32 form; /* place in forms */
+	} at[SN_NR_CALLS];
+};
 
-	return type && type != first;
+static void list_calls(const struct caps *caps, const struct sn_cfg *cfg, int domain,
+		       struct calls *ret)
+{
+	const char *function;
+	u32 first = 0, type;
+
+	ret->nr = 0;
+	while (ret->nr < SN_NR_CALLS && (function = domains[domain]->function(cfg, ret->nr))) {
+		struct call *call = &ret->at[ret->nr];
+
+		call->function = function;
+		call->id = caps_function_id(caps, function);
+		type = caps_function_type(caps, call->id);
+		if (!ret->nr++)
+			first = type;
+		call->form = type && type != first;
+	}
 }
 
 /* The first function of that form, or NULL. */
-static const char *first_of(const struct caps *caps, const struct sn_cfg *cfg, int domain, u32 form)
+static const char *first_of(const struct calls *calls, u32 form)
 {
-	const char *function;
-
-	for (u32 n = 0; (function = domains[domain]->function(cfg, n)); n++)
-		if (form_of(caps, cfg, domain, function) == form)
-			return function;
+	for (u32 n = 0; n < calls->nr; n++)
+		if (calls->at[n].form == form)
+			return calls->at[n].function;
 	return NULL;
 }
 
@@ -258,30 +276,30 @@ static struct bpf_program *part_of(const struct probes *p, u32 prog, const char 
 }
 
 /* libbpf loads both the body and what jumps to it for the first function of each form. */
-static int aim_first(struct probes *p, const struct caps *caps, const struct sn_cfg *cfg,
-		     int domain, struct diag *d)
+static int aim_form(struct probes *p, u32 prog, u32 form, const char *function, struct diag *d)
 {
 	static const char *const kinds[] = { "", "_body" };
 	struct bpf_program *part;
-	const char *function;
-	int r;
+	int r = 0;
 
-	for (u32 i = 0; i < SN_NR_PROGS * ARRAY_SIZE(forms) * ARRAY_SIZE(kinds); i++) {
-		u32 prog = i / 4, form = i / 2 % 2;
-
-		if (!is_for_calls(p, prog, domain))
-			continue;
-		function = first_of(caps, cfg, domain, form);
-		if (!function)
-			continue;
-		part = part_of(p, prog, kinds[i % 2], form);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++) {
+		part = part_of(p, prog, kinds[i], form);
 		r = part ? bpf_program__set_autoload(part, true) : -ENOENT;
 		r = r ?: bpf_program__set_attach_target(part, 0, function);
-		if (r)
-			return diag_errno(d, r, "cannot aim %s at %s", probe_progs[prog].name,
-					  function);
 	}
-	return 0;
+	return r ? diag_errno(d, r, "cannot aim %s at %s", probe_progs[prog].name, function) : 0;
+}
+
+static int aim_first(struct probes *p, const struct calls *calls, int domain, struct diag *d)
+{
+	const char *function;
+	int r = 0;
+
+	for (u32 i = 0; r >= 0 && i < SN_NR_PROGS; i++)
+		for (u32 form = 0; r >= 0 && form < ARRAY_SIZE(forms); form++)
+			if (is_for_calls(p, i, domain) && (function = first_of(calls, form)))
+				r = aim_form(p, i, form, function, d);
+	return r;
 }
 
 static int set_jump(struct probes *p, u32 prog, u32 form, struct diag *d)
@@ -296,49 +314,41 @@ static int set_jump(struct probes *p, u32 prog, u32 form, struct diag *d)
 	return 0;
 }
 
-static int load_for(const struct caps *caps, const struct bpf_program *like, const char *function)
+static int load_likeness(struct probes *p, u32 prog, const struct call *call, struct diag *d)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = bpf_program__expected_attach_type(like),
-		    .attach_btf_id = caps_function_id(caps, function));
-
-	return bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(like), "Dual BSD/GPL",
-			     bpf_program__insns(like), bpf_program__insn_cnt(like), &opts);
-}
-
-static int load_likeness(struct probes *p, const struct caps *caps, u32 prog, u32 form,
-			 const char *function, struct diag *d)
-{
+	const struct bpf_program *like = part_of(p, prog, "", call->form);
 	struct likenesses *l = &p->likenesses[prog];
 	int *more = realloc(l->programs, (l->nr + 1) * sizeof(*more)), fd;
+
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = bpf_program__expected_attach_type(like),
+		    .attach_btf_id = call->id);
 
 	if (!more)
 		return -ENOMEM;
 	l->programs = more;
-	fd = load_for(caps, part_of(p, prog, "", form), function);
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(like), "Dual BSD/GPL",
+			   bpf_program__insns(like), bpf_program__insn_cnt(like), &opts);
 	if (fd < 0)
 		return diag_errno(d, fd, "the kernel did not load %s for %s",
-				  probe_progs[prog].name, function);
+				  probe_progs[prog].name, call->function);
 	l->programs[l->nr++] = fd;
 	return 0;
 }
 
 /* And what jumps for all others. */
-static int load_likenesses(struct probes *p, const struct caps *caps, const struct sn_cfg *cfg,
-			   int domain, struct diag *d)
+static int load_likenesses(struct probes *p, const struct calls *calls, int domain, struct diag *d)
 {
-	const char *function;
 	int r = 0;
 
 	for (u32 i = 0; r >= 0 && i < SN_NR_PROGS; i++) {
 		if (!is_for_calls(p, i, domain))
 			continue;
 		for (u32 form = 0; r >= 0 && form < ARRAY_SIZE(forms); form++)
-			if (first_of(caps, cfg, domain, form))
+			if (first_of(calls, form))
 				r = set_jump(p, i, form, d);
-		for (u32 n = 1; r >= 0 && (function = domains[domain]->function(cfg, n)); n++)
-			r = load_likeness(p, caps, i, form_of(caps, cfg, domain, function),
-					  function, d);
+		for (u32 n = 1; r >= 0 && n < calls->nr; n++)
+			r = load_likeness(p, i, &calls->at[n], d);
 	}
 	return r;
 }
@@ -400,6 +410,7 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 	size_t size;
 	const void *elf = caps->typed_reads.yes ? domains[domain]->elf_typed(&size)
 						: domains[domain]->elf_plain(&size);
+	struct calls calls = {};
 	struct bpf_object *obj;
 	int r;
 
@@ -411,7 +422,10 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 				  domains[domain]->name);
 	p->objects[domain] = obj;
 	choose(p, caps, opts, domain);
-	r = aim_first(p, caps, &opts->cfg, domain, d);
+	for (u32 i = 0; !calls.nr && i < SN_NR_PROGS; i++)
+		if (is_for_calls(p, i, domain))
+			list_calls(caps, &opts->cfg, domain, &calls);
+	r = aim_first(p, &calls, domain, d);
 	if (r < 0)
 		return r;
 	r = probe_set_rodata(obj, ".rodata.sn_cfg", &opts->cfg, sizeof(opts->cfg), d);
@@ -432,7 +446,7 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 				  domains[domain]->name);
 	if (p->first < 0)
 		p->first = domain;
-	return load_likenesses(p, caps, &opts->cfg, domain, d);
+	return load_likenesses(p, &calls, domain, d);
 }
 
 /* A ring for every cpu that is online; one that comes later has none, and its losses are counted. */
