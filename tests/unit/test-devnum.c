@@ -318,6 +318,20 @@ TEST(devices_of_this_machine)
 	printf("# %d devices\n", nr);
 }
 
+static void make_disk(const char *dir, const char *number)
+{
+	make_dir(dir);
+	make_file(dir, "dev", number);
+}
+
+static void lose_disk(const char *dir)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s/dev", sysfs, dir);
+	check_eq(unlink(path), 0);
+}
+
 static const char *name_of(const struct disk_names *n, u32 number)
 {
 	for (u32 i = 0; i < n->nr; i++)
@@ -329,30 +343,23 @@ static const char *name_of(const struct disk_names *n, u32 number)
 TEST(names_of_disks_that_come_and_go)
 {
 	struct disk_names names = {};
-	char path[128];
 
 	make_tree();
 	disk_names_look(&names, "/nowhere");
 	check_eq(names.nr, 0);
 	make_dir("block");
-	make_dir("block/vda");
-	make_file("block/vda", "dev", "254:0\n");
-	make_dir("block/ram0");
-	make_file("block/ram0", "dev", "4095:1048575\n");
-	make_dir("block/odd");
-	make_file("block/odd", "dev", "what?\n");
+	make_disk("block/vda", "254:0\n");
+	make_disk("block/ram0", "4095:1048575\n");
+	make_disk("block/odd", "what?\n");
 	disk_names_look(&names, sysfs);
 	check_eq(names.nr, 2);
 	check_str(name_of(&names, devnum_make(254, 0)), "vda");
 	check_str(name_of(&names, devnum_make(4095, 1048575)), "ram0");
 
 	/* One is gone, its number is another's now; the other stays known. */
-	(void)snprintf(path, sizeof(path), "%s/block/vda/dev", sysfs);
-	check_eq(unlink(path), 0);
-	(void)snprintf(path, sizeof(path), "%s/block/ram0/dev", sysfs);
-	check_eq(unlink(path), 0);
-	make_dir("block/cciss!c0d1");
-	make_file("block/cciss!c0d1", "dev", "254:0\n");
+	lose_disk("block/vda");
+	lose_disk("block/ram0");
+	make_disk("block/cciss!c0d1", "254:0\n");
 	disk_names_look(&names, sysfs);
 	check_eq(names.nr, 2);
 	check_str(name_of(&names, devnum_make(254, 0)), "cciss/c0d1");
