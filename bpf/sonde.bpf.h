@@ -94,7 +94,7 @@ struct {
 } sn_tasks SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, SN_TABLE_ENTRIES);
 	__type(key, u32);
 	__type(value, struct sn_task);
 } sn_tasks_hash SEC(".maps");

@@ -54,14 +54,14 @@ struct request_entry {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, SN_TABLE_ENTRIES);
 	__type(key, u64);
 	__type(value, struct submitter);
 } block_bios SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, SN_TABLE_ENTRIES);
 	__type(key, u64);
 	__type(value, struct request_entry);
 } block_requests SEC(".maps");

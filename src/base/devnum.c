@@ -42,7 +42,7 @@ static int read_line(int dir, const char *file, char line[64])
 	return 0;
 }
 
-static int read_dev(int dir, const char *file, u32 *ret_dev)
+int devnum_read(int dir, const char *file, u32 *ret_dev)
 {
 	char line[64];
 	int r = read_line(dir, file, line);
@@ -72,17 +72,17 @@ static int read_device(int dir, struct devnum *ret)
 	if (faccessat(dir, "partition", F_OK, 0) < 0) {
 		if (errno != ENOENT)
 			return -errno;
-		r = read_dev(dir, "dev", &dev.dev);
+		r = devnum_read(dir, "dev", &dev.dev);
 		if (r < 0)
 			return r;
 		dev.given = dev.dev;
 		*ret = dev;
 		return 0;
 	}
-	r = read_dev(dir, "dev", &dev.given);
+	r = devnum_read(dir, "dev", &dev.given);
 	if (r < 0)
 		return r;
-	r = read_dev(dir, "../dev", &dev.dev);
+	r = devnum_read(dir, "../dev", &dev.dev);
 	if (r < 0)
 		return r;
 	r = read_number(dir, "start", &dev.first_sector);
@@ -190,7 +190,7 @@ u32 devnum_parts(const struct devnum *dev, const char *sysfs, u32 *ret, u32 max)
 		if (faccessat(dirfd(dir), path, F_OK, 0) < 0)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/dev", entry->d_name);
-		if (read_dev(dirfd(dir), path, &part) >= 0)
+		if (devnum_read(dirfd(dir), path, &part) >= 0)
 			ret[nr++] = part;
 	}
 	if (dir)

@@ -58,4 +58,7 @@ int devnum_parse(const char *text, const char *sysfs, struct devnum *ret, struct
  */
 u32 devnum_parts(const struct devnum *dev, const char *sysfs, u32 *ret, u32 max);
 
+/* The device number in a file of sysfs, below the folder dir. Returns 0 or a negative errno. */
+int devnum_read(int dir, const char *file, u32 *ret_dev);
+
 #endif

@@ -2,6 +2,7 @@
 #include "base/disknames.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,23 +37,18 @@ static void set_name(struct disk_name *place, const char *name)
 			*p = '/';
 }
 
-static void add(struct disk_names *n, const char *sysfs, const char *name)
+static void add(struct disk_names *n, int dir, const char *name)
 {
-	unsigned int major_nr, minor_nr;
 	struct disk_name *place;
-	char path[512];
-	FILE *f;
+	char path[NAME_MAX + 8];
+	u32 dev;
 
-	(void)snprintf(path, sizeof(path), "%s/block/%s/dev", sysfs, name);
-	f = fopen(path, "re");
-	if (!f)
+	(void)snprintf(path, sizeof(path), "%s/dev", name);
+	if (devnum_read(dir, path, &dev) < 0)
 		return; /* gone meanwhile */
-	if (fscanf(f, "%u:%u", &major_nr, &minor_nr) == 2) {
-		place = place_of(n, devnum_make(major_nr, minor_nr));
-		if (place)
-			set_name(place, name);
-	}
-	(void)fclose(f);
+	place = place_of(n, dev);
+	if (place)
+		set_name(place, name);
 }
 
 void disk_names_look(struct disk_names *n, const char *sysfs)
@@ -65,7 +61,7 @@ void disk_names_look(struct disk_names *n, const char *sysfs)
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			add(n, sysfs, entry->d_name);
+			add(n, dirfd(dir), entry->d_name);
 	if (dir)
 		(void)closedir(dir);
 }

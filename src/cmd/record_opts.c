@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd/record_opts.h"
 
+#include "kernel/capture.h"
+
 #define NS_PER_S 1000000000ull
-#define DEFAULT_RING_MIB 8
-#define DEFAULT_TABLE_SIZE 16384
 #define STR_(x) #x
 #define STR(x) STR_(x)
 
@@ -29,11 +29,11 @@ static const struct opt run_rows[] = {
 	{ .name = "ring-size", .metavar = "SIZE", .type = OPT_SIZE,
 	  AT(ring_bytes), .min = 64 << 10, .max = 1 << 30, .power_of_two = true,
 	  .help = "memory between the kernel and sonde, per cpu, a power of two "
-		  "(default: " STR(DEFAULT_RING_MIB) "M)" },
+		  "(default: " STR(CAPTURE_RING_MIB) "M)" },
 	{ .name = "table-size", .metavar = "N", .type = OPT_U64,
 	  AT(table_size), .min = 1, .max = 1 << 24,
 	  .help = "disk requests that can be under way at once, and threads where the kernel "
-		  "has no memory of its own for them (default: " STR(DEFAULT_TABLE_SIZE) ")" },
+		  "has no memory of its own for them (default: " STR(SN_TABLE_ENTRIES) ")" },
 	HOOKS_ROW,
 	{ .name = "strict", .metavar = "", .type = OPT_FLAG,
 	  AT(strict),
@@ -44,7 +44,7 @@ static const struct opt run_rows[] = {
 
 #define RUN_DEFAULTS                                       \
 	{                                                  \
-		.ring_bytes = DEFAULT_RING_MIB * 1024ull * 1024, .table_size = DEFAULT_TABLE_SIZE \
+		.ring_bytes = CAPTURE_RING_MIB * 1024ull * 1024, .table_size = SN_TABLE_ENTRIES \
 	}
 
 #define AT(member) .off = offsetof(struct record_opts, member)

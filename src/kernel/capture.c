@@ -13,12 +13,11 @@
 #include "base/buf.h"
 #include "schema/schema.h"
 
-#define DEFAULT_RING_BYTES (8u << 20)
+#define DEFAULT_RING_BYTES (CAPTURE_RING_MIB << 20)
 /*
  * What maps and programs take beside the rings of the cpus: in 5.10 681 bytes for each entry
  * of the tables, and 5.3 MB. With some room.
  */
-#define TABLE_ENTRIES 16384u /* as they are declared */
 #define ENTRY_BYTES 768u
 #define OTHER_BYTES (8u << 20)
 
@@ -177,7 +176,7 @@ static u64 map_bytes(const struct capture_opts *opts)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return OTHER_BYTES + (u64)MAX(cpus, 1) * opts->ring_bytes +
-	       (u64)(opts->table_entries ?: TABLE_ENTRIES) * ENTRY_BYTES;
+	       (u64)(opts->table_entries ?: SN_TABLE_ENTRIES) * ENTRY_BYTES;
 }
 
 int capture_ask(const struct capture_opts *opts, struct caps *ret, struct diag *d)

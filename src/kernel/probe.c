@@ -630,13 +630,11 @@ static bool is_preempted(const struct probes *p, enum probe_need need)
 
 void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size)
 {
-	const char *weaker = probe_progs[prog].weaker;
+	const char *weaker = probe_progs[prog].weaker, *missed = "";
 
-	(void)snprintf(ret, size, "%s%s%s", weaker,
-		       weaker[0] && is_preempted(p, probe_progs[prog].need) ? "; " : "",
-		       is_preempted(p, probe_progs[prog].need)
-			       ? "what other threads do while one is preempted in it is missed"
-			       : "");
+	if (is_preempted(p, probe_progs[prog].need))
+		missed = "what other threads do while one is preempted in it is missed";
+	(void)snprintf(ret, size, "%s%s%s", weaker, weaker[0] && missed[0] ? "; " : "", missed);
 }
 
 static int domain_of_event(u32 slot)
