@@ -195,8 +195,8 @@ static __always_inline struct sn_task *sn_task_of(struct task_struct *task)
 {
 	u32 tid;
 
-	if (sn_cfg.task_storage)
-		return bpf_task_storage_get(&sn_tasks, task, 0, 0);
+	if (sn_cfg.task_storage) /* who has none of anybody's needs no call to say so */
+		return task->bpf_storage ? bpf_task_storage_get(&sn_tasks, task, 0, 0) : NULL;
 	tid = BPF_CORE_READ(task, pid);
 	return bpf_map_lookup_elem(&sn_tasks_hash, &tid);
 }
