@@ -158,8 +158,8 @@ void work_block_end(void)
 	window_end();
 }
 
-/* Hands nr requests over at once and waits for all. */
-static void submit(const struct disk *d, int opcode, u64 nr, u64 size, u64 stride)
+/* Hands nr requests over at once, stride bytes apart or, backwards, -stride, and waits for all. */
+static void submit(const struct disk *d, int opcode, u64 nr, u64 size, s64 stride)
 {
 	struct io_event *events = calloc(nr, sizeof(*events));
 	struct iocb *iocbs = calloc(nr, sizeof(*iocbs)), **list = calloc(nr, sizeof(*list));
@@ -173,7 +173,7 @@ static void submit(const struct disk *d, int opcode, u64 nr, u64 size, u64 strid
 		iocbs[i].aio_lio_opcode = (unsigned short)opcode;
 		iocbs[i].aio_buf = (u64)(uintptr_t)(bytes + i * size);
 		iocbs[i].aio_nbytes = size;
-		iocbs[i].aio_offset = (s64)(i * stride);
+		iocbs[i].aio_offset = (s64)(stride < 0 ? nr - 1 - i : i) * llabs(stride);
 		list[i] = &iocbs[i];
 	}
 	if (SYS(SYS_io_submit, ctx, nr, list) != (s64)nr)
@@ -210,6 +210,13 @@ void work_block_same(void)
 	claim_distinct("block_io", "rq", "");
 }
 
+/* Not so near to one another that they are merged. */
+static void read_apart(void *arg)
+{
+	for (u64 i = 0; i < 10; i++)
+		submit(arg, IOCB_CMD_PREAD, 40, 4096, 65536);
+}
+
 void work_block_merge(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
@@ -219,7 +226,10 @@ void work_block_merge(void)
 	if (nr * size > sizeof(bytes))
 		die("too many bytes");
 	window_begin();
-	submit(&d, IOCB_CMD_PWRITE, nr, size, size);
+	submit(&d, IOCB_CMD_PWRITE, nr, size, param_num("down", 0) ? -(s64)size : (s64)size);
+	/* The kernel's memory for bios is used again, soonest by the same cpu. */
+	if (param_num("others", 0))
+		reap(spawn(read_apart, &d));
 	window_end();
 	/* However they were joined, each byte was written once. */
 	claim_sum("block_io", "bytes", nr * size, "\"blk_op\":\"write\"");
