@@ -101,9 +101,9 @@ struct {
 
 /*
  * Reads of kernel memory by pointers the verifier does not know: by a cast where
- * the kernel has one (then a load costs a load), else by the helper. Each object
- * is built both ways: a call of a function that the kernel lacks would not load
- * even where it is never reached.
+ * the kernel has one (then a load costs a load), else by the helper. Each object is
+ * built in several forms (enum probe_form): a call of what the kernel lacks would not
+ * load even where it is never reached.
  */
 #if SN_TYPED_READS
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
@@ -117,10 +117,9 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 /*
  * Calls fn(i, arg) up to nr times, until it returns 1; arg points into the stack. The
- * verifier looks at every round of a loop, but once at what bpf_loop() calls, which
- * the kernels have that have the cast.
+ * verifier looks at every round of a loop, but once at what bpf_loop() calls.
  */
-#if SN_TYPED_READS
+#if SN_LOOPS
 #define sn_repeat(nr, fn, arg) bpf_loop(nr, fn, arg, 0)
 #else
 #define sn_repeat(nr, fn, arg)                       \

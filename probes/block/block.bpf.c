@@ -16,7 +16,7 @@
 #define PAGE_MAPPING_FLAGS 3UL
 #define S_IFMT 0170000
 #define S_IFBLK 0060000
-#define MAX_BIOS (SN_TYPED_READS ? 64 : 16) /* that are looked at of a request */
+#define MAX_BIOS (SN_LOOPS ? 64 : 16) /* that are looked at of a request */
 
 const volatile struct block_cfg block_cfg SEC(".rodata.block_cfg") = {};
 

@@ -7,6 +7,7 @@
 
 #include "kernel/domains.h"
 
+#include "block_loops.skel.h"
 #include "block_plain.skel.h"
 #include "block_typed.skel.h"
 
@@ -69,8 +70,7 @@ static const char *const tables[] = { "block_bios", "block_requests", NULL };
 const struct probe_domain block_domain = {
 	.name = "block",
 	.events = BIT(block_io),
-	.elf_typed = block_typed__elf_bytes,
-	.elf_plain = block_plain__elf_bytes,
+	.elf = PROBE_FORMS(block),
 	.setup = setup,
 	.tables = tables,
 };

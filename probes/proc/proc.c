@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "kernel/domains.h"
 
+#include "proc_loops.skel.h"
 #include "proc_plain.skel.h"
 #include "proc_typed.skel.h"
 
@@ -10,6 +11,5 @@ const struct probe_domain proc_domain = {
 	.name = "proc",
 	.events = BIT(proc_fork) | BIT(proc_exec) | BIT(proc_exit) | BIT(proc_rename) |
 		  BIT(proc_cgroup) | BIT(tasks) | BIT(paths) | BIT(lost),
-	.elf_typed = proc_typed__elf_bytes,
-	.elf_plain = proc_plain__elf_bytes,
+	.elf = PROBE_FORMS(proc),
 };

@@ -4,6 +4,7 @@
 #include "kernel/domains.h"
 #include "probes/vfs/vfs.h"
 
+#include "vfs_loops.skel.h"
 #include "vfs_plain.skel.h"
 #include "vfs_typed.skel.h"
 
@@ -96,8 +97,7 @@ const struct probe_domain vfs_domain = {
 	.name = "vfs",
 	.events = BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) |
 		  BIT(vfs_release) | BIT(vfs_fsync),
-	.elf_typed = vfs_typed__elf_bytes,
-	.elf_plain = vfs_plain__elf_bytes,
+	.elf = PROBE_FORMS(vfs),
 	.setup = setup,
 	.extras = extras,
 	.kthreads = kthreads,

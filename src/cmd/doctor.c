@@ -19,6 +19,7 @@ static const struct {
 	  offsetof(struct caps, task_storage) },
 	{ "typed reads", "each read of kernel memory costs a helper call",
 	  offsetof(struct caps, typed_reads) },
+	{ "loops in a helper", "programs take longer to load", offsetof(struct caps, loops) },
 	{ "function hooks (fentry)",
 	  "every system call of the machine pays for the vfs streams; releases and what the "
 	  "kernel's threads do need kprobes",
@@ -57,9 +58,9 @@ static void say_caps(struct buf *b, const struct caps *caps)
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
 		const struct caps_answer *a = answer_of(caps, i);
 
-		buf_printf(b, "  %-24s %s\n", questions[i].name, a->yes ? "yes" : "no");
+		buf_printf(b, "  %-33s %s\n", questions[i].name, a->yes ? "yes" : "no");
 		if (!a->yes)
-			buf_printf(b, "  %-24s %s: %s\n", "", a->why, questions[i].without);
+			buf_printf(b, "  %-33s %s: %s\n", "", a->why, questions[i].without);
 	}
 	buf_putc(b, '\n');
 }

@@ -236,6 +236,14 @@ bool caps_enum_value(const struct caps *caps, u32 id, const char *name, s64 *ret
 	return false;
 }
 
+static bool has_helper(const struct caps *caps, const char *name)
+{
+	s64 nr;
+
+	return caps_enum_value(caps, caps_enum(caps, (const char *const[]){ "bpf_func_id", NULL }),
+			       name, &nr);
+}
+
 /* ---- trial loads ---- */
 
 /* The object with only the named program to load; NULL with errno. */
@@ -419,7 +427,8 @@ int caps_ask(struct caps *ret, struct diag *d)
 	else
 		caps.fentry_args = caps.fentry;
 	answer(&caps.typed_reads, caps_has_function(&caps, "bpf_rdonly_cast"),
-	       "it has no bpf_rdonly_cast: each read is a helper call");
+	       "it has no bpf_rdonly_cast");
+	answer(&caps.loops, has_helper(&caps, "BPF_FUNC_loop"), "it has no bpf_loop");
 	answer(&caps.kprobes, try_kprobe(), "it is built without kprobes");
 	answer(&caps.kprobe_calls,
 	       caps.kprobes.yes && caps_has_function(&caps, "bpf_kprobe_multi_link_attach"),

@@ -407,9 +407,11 @@ static void domain_failed(struct probes *p, int domain, const char *why)
 static int load_domain(struct probes *p, const struct caps *caps, const struct probes_opts *opts,
 		       int domain, struct diag *d)
 {
+	enum probe_form form = caps->typed_reads.yes ? PROBE_TYPED
+			       : caps->loops.yes     ? PROBE_LOOPS
+						     : PROBE_PLAIN;
 	size_t size;
-	const void *elf = caps->typed_reads.yes ? domains[domain]->elf_typed(&size)
-						: domains[domain]->elf_plain(&size);
+	const void *elf = domains[domain]->elf[form](&size);
 	struct calls calls = {};
 	struct bpf_object *obj;
 	int r;

@@ -58,12 +58,26 @@ struct probe_extra {
 	const char *group; /* NULL ends the list */
 };
 
+/* An object is built once for each; the best that the kernel takes is loaded. */
+enum probe_form {
+	PROBE_PLAIN,
+	PROBE_LOOPS, /* bpf_loop(), since 5.17 */
+	PROBE_TYPED, /* and bpf_rdonly_cast(), since 6.2 */
+	NR_PROBE_FORMS
+};
+
+#define PROBE_FORMS(domain)                                \
+	{                                                  \
+		[PROBE_PLAIN] = domain##_plain__elf_bytes, \
+		[PROBE_LOOPS] = domain##_loops__elf_bytes, \
+		[PROBE_TYPED] = domain##_typed__elf_bytes  \
+	}
+
 /* A folder under probes/. */
 struct probe_domain {
-	const char *name; /* program names begin with it */
-	u64 events;       /* bit per event slot that it makes */
-	/* The object, for kernels with bpf_rdonly_cast and for others. */
-	const void *(*elf_typed)(size_t *ret_size), *(*elf_plain)(size_t *ret_size);
+	const char *name;                                     /* program names begin with it */
+	u64 events;                                           /* bit per event slot that it makes */
+	const void *(*elf[NR_PROBE_FORMS])(size_t *ret_size); /* the object: PROBE_FORMS(name) */
 	/* Fills the domain's own read-only data before loading; may be NULL. */
 	int (*setup)(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
 		     struct diag *d);

@@ -197,15 +197,15 @@ static void submit(const struct disk *d, int opcode, u64 nr, u64 size, s64 strid
 void work_block_same(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
-	u64 nr = param_num("n", 8);
+	u64 nr = param_num("n", 8), rounds = param_num("rounds", 20);
 
 	if (nr * 4096 > sizeof(bytes))
 		die("too many requests");
 	window_begin();
-	for (int round = 0; round < 20; round++)
+	for (u64 i = 0; i < rounds; i++)
 		submit(&d, IOCB_CMD_PREAD, nr, 4096, 0);
 	window_end();
-	for (u64 i = 0; i < 20 * nr; i++)
+	for (u64 i = 0; i < rounds * nr; i++)
 		claim_block(&d, "read", 0, 4096, NULL);
 	claim_distinct("block_io", "rq", "");
 }
