@@ -56,3 +56,10 @@ int BPF_PROG(calib_fentry_args, struct file *file, void *iter, u64 pos)
 	asm volatile("" ::"r"(pos));
 	return 0;
 }
+
+/* One probe at many functions. */
+SEC("?kprobe.multi/vfs_read")
+int calib_kprobe_multi(void *ctx)
+{
+	return 0;
+}

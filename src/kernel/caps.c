@@ -381,6 +381,25 @@ static bool try_kprobe(void)
 	return !access("/sys/bus/event_source/devices/kprobe/type", R_OK);
 }
 
+/* The kernel has the function to attach it even where it was built without: then that says so at once. */
+static bool try_kprobe_multi(const struct caps *caps)
+{
+	struct calib_bpf *calib;
+	bool r = false;
+
+	if (!caps->kprobes.yes || !caps_has_function(caps, "bpf_kprobe_multi_link_attach"))
+		return false;
+	calib = open_only("calib_kprobe_multi");
+	if (calib && !calib_bpf__load(calib)) {
+		int prog = bpf_program__fd(calib->progs.calib_kprobe_multi);
+
+		r = bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, NULL) ==
+		    -EINVAL; /* to nothing */
+	}
+	calib_bpf__destroy(calib);
+	return r;
+}
+
 /* "refuses them", or what errno says. */
 static void answer_load(struct caps_answer *a, int r, const char *what)
 {
@@ -430,8 +449,7 @@ int caps_ask(struct caps *ret, struct diag *d)
 	       "it has no bpf_rdonly_cast");
 	answer(&caps.loops, has_helper(&caps, "BPF_FUNC_loop"), "it has no bpf_loop");
 	answer(&caps.kprobes, try_kprobe(), "it is built without kprobes");
-	answer(&caps.kprobe_calls,
-	       caps.kprobes.yes && caps_has_function(&caps, "bpf_kprobe_multi_link_attach"),
+	answer(&caps.kprobe_calls, try_kprobe_multi(&caps),
 	       "it has no probe for many functions (kprobe.multi)");
 	ask_preemption(&caps);
 	answer(&caps.tracefs, !access("/sys/kernel/tracing/events", R_OK),

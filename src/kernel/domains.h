@@ -12,4 +12,7 @@ static const struct probe_domain *const domains[] = { &proc_domain, &vfs_domain,
 
 #define NR_DOMAINS ((int)ARRAY_SIZE(domains))
 
+/* The place in domains of a program's domain. */
+int probe_domain_of(enum sn_prog prog);
+
 #endif

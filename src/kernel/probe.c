@@ -4,9 +4,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/linger.h"
 #include "kernel/cpus.h"
 #include "kernel/domains.h"
 
@@ -30,6 +34,8 @@ static const char *const shared_maps[] = {
 struct likenesses {
 	int *programs, *links; /* fds */
 	u32 nr;
+	bool left; /* the program itself too; what the kernel counted until then */
+	struct probe_counts at_leave;
 };
 
 struct probes {
@@ -45,7 +51,7 @@ struct probes {
 	int first; /* the domain whose object made the shared maps */
 };
 
-static int domain_of(enum sn_prog prog)
+int probe_domain_of(enum sn_prog prog)
 {
 	for (int i = 0; i < NR_DOMAINS; i++) {
 		size_t n = strlen(domains[i]->name);
@@ -139,10 +145,10 @@ static void choose(struct probes *p, const struct caps *caps, const struct probe
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		bool taken = opts->only && !opts->only[i];
 
-		if (domain_of(i) != domain)
+		if (probe_domain_of(i) != domain)
 			continue;
 		for (u32 k = 0; k < i && !opts->only; k++)
-			taken |= domain_of(k) == domain && p->programs[k] &&
+			taken |= probe_domain_of(k) == domain && p->programs[k] &&
 				 !strcmp(probe_progs[k].group, probe_progs[i].group);
 		if (taken || (probe_progs[i].role == ROLE_KTHREADS && !opts->kthreads))
 			p->outcomes[i].state = PROBE_NOT_NEEDED;
@@ -222,7 +228,7 @@ static int share_maps(struct probes *p, struct bpf_object *obj)
 static bool is_for_calls(const struct probes *p, u32 prog, int domain)
 {
 	return p->programs[prog] && probe_progs[prog].need == NEED_CALLS &&
-	       domain_of(prog) == domain;
+	       probe_domain_of(prog) == domain;
 }
 
 /* A program of NEED_CALLS is there twice, for the functions' two types: see enum probe_need. */
@@ -272,7 +278,7 @@ static struct bpf_program *part_of(const struct probes *p, u32 prog, const char 
 	char name[64];
 
 	(void)snprintf(name, sizeof(name), "%s%s%s", probe_progs[prog].name, kind, forms[form]);
-	return bpf_object__find_program_by_name(p->objects[domain_of(prog)], name);
+	return bpf_object__find_program_by_name(p->objects[probe_domain_of(prog)], name);
 }
 
 /* libbpf loads both the body and what jumps to it for the first function of each form. */
@@ -302,14 +308,20 @@ static int aim_first(struct probes *p, const struct calls *calls, int domain, st
 	return r;
 }
 
+static int jump_map(const struct probes *p, u32 prog, u32 form)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s_jump%s", probe_progs[prog].name, forms[form]);
+	return probes_map(p, name);
+}
+
 static int set_jump(struct probes *p, u32 prog, u32 form, struct diag *d)
 {
 	int body = bpf_program__fd(part_of(p, prog, "_body", form));
-	char map[64];
 	u32 zero = 0;
 
-	(void)snprintf(map, sizeof(map), "%s_jump%s", probe_progs[prog].name, forms[form]);
-	if (bpf_map_update_elem(probes_map(p, map), &zero, &body, BPF_ANY))
+	if (bpf_map_update_elem(jump_map(p, prog, form), &zero, &body, BPF_ANY))
 		return diag_errno(d, -errno, "cannot make %s jump", probe_progs[prog].name);
 	return 0;
 }
@@ -388,12 +400,65 @@ static void free_likenesses(struct likenesses *l)
 	*l = (struct likenesses){};
 }
 
+/* Adds what the kernel itself counts of a program. */
+static void add_info(struct probe_counts *c, int fd)
+{
+	struct bpf_prog_info info = {};
+	u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return;
+	c->has_missed = len >= offsetof(struct bpf_prog_info, recursion_misses) +
+				       sizeof(info.recursion_misses);
+	c->missed += info.recursion_misses;
+	c->run_ns += info.run_time_ns;
+	c->nr_timed += info.run_cnt;
+}
+
+static void add_infos(const struct probes *p, u32 prog, struct probe_counts *c)
+{
+	const struct likenesses *l = &p->likenesses[prog];
+
+	if (p->programs[prog])
+		add_info(c, bpf_program__fd(p->programs[prog]));
+	for (u32 i = 0; i < l->nr; i++)
+		add_info(c, l->programs[i]);
+}
+
+/*
+ * Of each function that a program leaves the kernel waits for all threads, a tenth of a
+ * second. What jumps does nothing once there is nowhere to jump to: it may leave behind us.
+ */
+static void leave_calls(struct probes *p, int domain)
+{
+	int fds[4 * SN_NR_CALLS];
+	u32 nr = 0, zero = 0;
+
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		struct likenesses *l = &p->likenesses[i];
+
+		if (!is_for_calls(p, i, domain) || !p->links[i])
+			continue;
+		for (u32 form = 0; form < ARRAY_SIZE(forms); form++)
+			(void)bpf_map_delete_elem(jump_map(p, i, form), &zero);
+		add_infos(p, i, &l->at_leave);
+		l->left = true;
+		fds[nr++] = bpf_link__fd(p->links[i]);
+		for (u32 n = 0; l->links && n < l->nr; n++)
+			if (l->links[n] >= 0 && nr < ARRAY_SIZE(fds))
+				fds[nr++] = l->links[n];
+	}
+	/* Those that had jumped have come back: the kernel waits for its readers, once. */
+	if (nr && !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		(void)linger(fds, nr);
+}
+
 /* ---- loading ---- */
 
 static void domain_failed(struct probes *p, int domain, const char *why)
 {
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		if (domain_of(i) != domain)
+		if (probe_domain_of(i) != domain)
 			continue;
 		if (p->programs[i])
 			say(&p->outcomes[i], PROBE_FAILED, "%.199s", why);
@@ -530,7 +595,7 @@ static void detach_program(struct probes *p, u32 prog)
 /* Attaches a program of NEED_KCALLS to all functions of its domain. */
 static struct bpf_link *attach_to_calls(const struct probes *p, enum sn_prog prog)
 {
-	const struct probe_domain *domain = domains[domain_of(prog)];
+	const struct probe_domain *domain = domains[probe_domain_of(prog)];
 	const char *names[SN_NR_CALLS], *section = bpf_program__section_name(p->programs[prog]);
 	size_t n = 0;
 
@@ -559,7 +624,7 @@ static u32 attach_domain(struct probes *p, int domain)
 	int r;
 
 	for (u32 i = SN_NR_PROGS; i-- > 0;) {
-		if (!p->programs[i] || domain_of(i) != domain)
+		if (!p->programs[i] || probe_domain_of(i) != domain)
 			continue;
 		p->outcomes[i].state = PROBE_ATTACHED;
 		r = attach_program(p, i);
@@ -584,10 +649,12 @@ int probes_attach(struct probes *p, struct diag *d)
 /* The other way round; proc, which names threads, comes first and goes last. */
 void probes_detach(struct probes *p)
 {
-	for (int domain = NR_DOMAINS; domain-- > 0;)
+	for (int domain = NR_DOMAINS; domain-- > 0;) {
+		leave_calls(p, domain);
 		for (u32 i = 0; i < SN_NR_PROGS; i++)
-			if (domain_of(i) == domain)
+			if (probe_domain_of(i) == domain)
 				detach_program(p, i);
+	}
 }
 
 void probes_free(struct probes *p)
@@ -610,104 +677,9 @@ const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog 
 	return &p->outcomes[prog];
 }
 
-static bool is_preempted(const struct probes *p, enum probe_need need)
+const struct sn_cfg *probes_cfg(const struct probes *p)
 {
-	switch (need) {
-	case NEED_TP_BTF:
-	case NEED_TP_BTF1:
-	case NEED_TP_BTF2:
-	case NEED_TP_BTF3:
-		return p->cfg.preempts_tracepoints;
-	case NEED_FENTRY:
-	case NEED_FENTRY_ARGS:
-	case NEED_CALLS:
-		return p->cfg.preempts_functions;
-	case NEED_KCALLS:
-	case NEED_KPROBE:
-	case NEED_ITER:
-		return false;
-	}
-	return false;
-}
-
-void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size)
-{
-	const char *weaker = probe_progs[prog].weaker, *missed = "";
-
-	if (is_preempted(p, probe_progs[prog].need))
-		missed = "what other threads do while one is preempted in it is missed";
-	(void)snprintf(ret, size, "%s%s%s", weaker, weaker[0] && missed[0] ? "; " : "", missed);
-}
-
-static int domain_of_event(u32 slot)
-{
-	for (int i = 0; i < NR_DOMAINS; i++)
-		if (domains[i]->events >> slot & 1)
-			return i;
-	return -1;
-}
-
-static const char *group_in(const struct probe_extra *x, u32 slot)
-{
-	for (; x && x->group; x++)
-		if (x->slot == slot)
-			return x->group;
-	return NULL;
-}
-
-/* The optional group that alone makes this event, or NULL. */
-static const char *extra_group(int domain, u32 slot)
-{
-	return domain < 0 ? NULL : group_in(domains[domain]->extras, slot);
-}
-
-static bool group_is_attached(const struct probes *p, int domain, const char *group,
-			      const char **ret_why)
-{
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		if (domain_of(i) != domain || strcmp(probe_progs[i].group, group))
-			continue;
-		if (p->outcomes[i].state == PROBE_ATTACHED)
-			return true;
-		if (!**ret_why) /* the best alternative's */
-			*ret_why = p->outcomes[i].why;
-	}
-	return false;
-}
-
-bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
-{
-	int domain = domain_of_event(slot);
-	const char *group = extra_group(domain, slot);
-
-	*ret_why = "";
-	if (domain < 0)
-		return false;
-	if (group)
-		return group_is_attached(p, domain, group, ret_why);
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		if (domain_of(i) != domain || probe_progs[i].role != ROLE_REQUIRED)
-			continue;
-		*ret_why = "";
-		if (!group_is_attached(p, domain, probe_progs[i].group, ret_why))
-			return false;
-	}
-	*ret_why = "";
-	return true;
-}
-
-bool probes_sees_kthreads(const struct probes *p, u32 slot, const char **ret_why)
-{
-	int domain = domain_of_event(slot);
-	const char *group = domain < 0 ? NULL : group_in(domains[domain]->kthreads, slot);
-
-	*ret_why = "";
-	return !group || group_is_attached(p, domain, group, ret_why) || !**ret_why;
-}
-
-bool probes_is_extra(u32 slot)
-{
-	return extra_group(domain_of_event(slot), slot) != NULL;
+	return &p->cfg;
 }
 
 int probes_map(const struct probes *p, const char *name)
@@ -736,36 +708,21 @@ int probes_prio_ring(const struct probes *p, u32 *ret_bytes)
 
 /* ---- counters ---- */
 
-/* Adds what the kernel itself counts of a program. */
-static void add_info(struct probe_counts *c, int fd)
-{
-	struct bpf_prog_info info = {};
-	u32 len = sizeof(info);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
-		return;
-	c->has_missed = len >= offsetof(struct bpf_prog_info, recursion_misses) +
-				       sizeof(info.recursion_misses);
-	c->missed += info.recursion_misses;
-	c->run_ns += info.run_time_ns;
-	c->nr_timed += info.run_cnt;
-}
-
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret)
 {
 	const struct likenesses *l = &p->likenesses[prog];
 	struct sn_percpu sum;
 
 	memset(ret, 0, sizeof(*ret));
+	if (l->left)
+		*ret = l->at_leave;
+	else
+		add_infos(p, prog, ret);
 	probes_percpu(p, &sum);
 	for (u32 o = 0; o < SN_NR_OUTCOMES; o++) {
 		ret->by_outcome[o] = sum.outcomes[prog][o];
 		ret->runs += ret->by_outcome[o];
 	}
-	if (p->programs[prog])
-		add_info(ret, bpf_program__fd(p->programs[prog]));
-	for (u32 i = 0; i < l->nr; i++)
-		add_info(ret, l->programs[i]);
 }
 
 int probes_iterate(struct probes *p, enum sn_prog prog,

@@ -138,6 +138,7 @@ void probes_detach(struct probes *p);
 void probes_free(struct probes *p);
 DEFINE_FREEP(struct probes, probes_free)
 
+const struct sn_cfg *probes_cfg(const struct probes *p);
 const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog prog);
 /* What an attached program cannot see, in words, or "". */
 void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size);

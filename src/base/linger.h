@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Closing what the kernel takes its time to close. A process of its own holds the
+ * descriptors, and nothing else, and ends: the caller's own close() is not the last then,
+ * and does not wait.
+ */
+#ifndef SONDE_BASE_LINGER_H
+#define SONDE_BASE_LINGER_H
+
+#include "base/types.h"
+
+/* fds is sorted on return. Returns 0 or a negative errno: then the caller's close() waits. */
+int linger(int *fds, u32 nr);
+
+#endif

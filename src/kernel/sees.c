@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What of the streams is seen with the programs that are attached, and what is not. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/domains.h"
+#include "kernel/probe.h"
+
+static bool is_preempted(const struct probes *p, enum probe_need need)
+{
+	switch (need) {
+	case NEED_TP_BTF:
+	case NEED_TP_BTF1:
+	case NEED_TP_BTF2:
+	case NEED_TP_BTF3:
+		return probes_cfg(p)->preempts_tracepoints;
+	case NEED_FENTRY:
+	case NEED_FENTRY_ARGS:
+	case NEED_CALLS:
+		return probes_cfg(p)->preempts_functions;
+	case NEED_KCALLS:
+	case NEED_KPROBE:
+	case NEED_ITER:
+		return false;
+	}
+	return false;
+}
+
+void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size)
+{
+	const char *weaker = probe_progs[prog].weaker, *missed = "";
+
+	if (is_preempted(p, probe_progs[prog].need))
+		missed = "what other threads do while one is preempted in it is missed";
+	(void)snprintf(ret, size, "%s%s%s", weaker, weaker[0] && missed[0] ? "; " : "", missed);
+}
+
+static int domain_of_event(u32 slot)
+{
+	for (int i = 0; i < NR_DOMAINS; i++)
+		if (domains[i]->events >> slot & 1)
+			return i;
+	return -1;
+}
+
+static const char *group_in(const struct probe_extra *x, u32 slot)
+{
+	for (; x && x->group; x++)
+		if (x->slot == slot)
+			return x->group;
+	return NULL;
+}
+
+/* The optional group that alone makes this event, or NULL. */
+static const char *extra_group(int domain, u32 slot)
+{
+	return domain < 0 ? NULL : group_in(domains[domain]->extras, slot);
+}
+
+static bool group_is_attached(const struct probes *p, int domain, const char *group,
+			      const char **ret_why)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (probe_domain_of(i) != domain || strcmp(probe_progs[i].group, group))
+			continue;
+		if (probes_outcome(p, i)->state == PROBE_ATTACHED)
+			return true;
+		if (!**ret_why) /* the best alternative's */
+			*ret_why = probes_outcome(p, i)->why;
+	}
+	return false;
+}
+
+bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
+{
+	int domain = domain_of_event(slot);
+	const char *group = extra_group(domain, slot);
+
+	*ret_why = "";
+	if (domain < 0)
+		return false;
+	if (group)
+		return group_is_attached(p, domain, group, ret_why);
+	for (u32 i = 0; i < SN_NR_PROGS; i++) {
+		if (probe_domain_of(i) != domain || probe_progs[i].role != ROLE_REQUIRED)
+			continue;
+		*ret_why = "";
+		if (!group_is_attached(p, domain, probe_progs[i].group, ret_why))
+			return false;
+	}
+	*ret_why = "";
+	return true;
+}
+
+bool probes_sees_kthreads(const struct probes *p, u32 slot, const char **ret_why)
+{
+	int domain = domain_of_event(slot);
+	const char *group = domain < 0 ? NULL : group_in(domains[domain]->kthreads, slot);
+
+	*ret_why = "";
+	return !group || group_is_attached(p, domain, group, ret_why) || !**ret_why;
+}
+
+bool probes_is_extra(u32 slot)
+{
+	return extra_group(domain_of_event(slot), slot) != NULL;
+}
