@@ -30,7 +30,8 @@ struct submitter {
 	u32 pid, tid;
 	u32 file_dev, gen;
 	u32 cpu;
-	u32 has_file;
+	u16 has_file;
+	u16 is_held; /* by a limit, until a worker submits it */
 };
 
 enum request_state {
@@ -130,7 +131,7 @@ static __always_inline void drop_bio(u64 key)
 }
 
 /* Notes who submits this bio. Runs in the submitting thread. */
-static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
+static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, bool is_held)
 {
 	struct submitter by = {};
 	u64 key = (u64)bio, pid_tgid;
@@ -159,6 +160,7 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	by.pid = pid_tgid >> 32;
 	by.tid = (u32)pid_tgid;
 	by.cpu = bpf_get_smp_processor_id();
+	by.is_held = is_held;
 	by.sector = BPF_CORE_READ(bio, bi_iter.bi_sector);
 	by.bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
 	find_file(&by, bio, st);
@@ -170,30 +172,69 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio)
 	return sn_count(prog, SN_OUT_stored);
 }
 
+/*
+ * Where a cgroup has a limit (io.max) the submitter runs here for the last time: what is
+ * over the limit is queued later, by a worker.
+ */
+static __always_inline int note_held(enum sn_prog prog, struct bio *bio)
+{
+	const u32 kthread = 0x00200000; /* PF_KTHREAD */
+
+	/* 5.10 comes by again when the worker submits it. */
+	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags) & kthread)
+		return sn_count(prog, SN_OUT_ignored);
+	return note_bio(prog, bio, true);
+}
+
+SEC("?fentry/__blk_throtl_bio")
+int BPF_PROG(block_held, struct bio *bio)
+{
+	return note_held(SN_P_block_held, bio);
+}
+
+SEC("?fentry/blk_throtl_bio")
+int BPF_PROG(block_held_old, struct bio *bio)
+{
+	return note_held(SN_P_block_held_old, bio);
+}
+
+SEC("?kprobe/__blk_throtl_bio")
+int BPF_KPROBE(block_held_k, struct bio *bio)
+{
+	return note_held(SN_P_block_held_k, bio);
+}
+
+static __always_inline int note_queued(enum sn_prog prog, struct bio *bio)
+{
+	u64 key = (u64)bio;
+	struct submitter *by = bpf_map_lookup_elem(&block_bios, &key);
+
+	if (!by || !by->is_held)
+		return note_bio(prog, bio, false);
+	by->is_held = 0;
+	return sn_count(prog, SN_OUT_stored);
+}
+
 SEC("?tp_btf/block_bio_queue")
 int BPF_PROG(block_queue, struct bio *bio)
 {
-	return note_bio(SN_P_block_queue, bio);
+	return note_queued(SN_P_block_queue, bio);
 }
 
 SEC("?tp_btf/block_bio_queue")
 int BPF_PROG(block_queue_q, struct request_queue *q, struct bio *bio)
 {
-	return note_bio(SN_P_block_queue_q, bio);
+	return note_queued(SN_P_block_queue_q, bio);
 }
 
-/*
- * A bio gets its request: a clone that a split made is seen here for the first
- * time. One that was queued by another thread (throttled, then sent by a
- * worker) keeps its submitter.
- */
+/* A bio gets its request: a clone that a split made is seen here for the first time. */
 static __always_inline int note_getrq(enum sn_prog prog, struct bio *bio)
 {
 	u64 key = (u64)bio;
 
 	if (!bio || bpf_map_lookup_elem(&block_bios, &key))
 		return sn_count(prog, SN_OUT_ignored);
-	return note_bio(prog, bio);
+	return note_bio(prog, bio, false);
 }
 
 SEC("?tp_btf/block_getrq")

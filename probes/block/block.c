@@ -65,6 +65,11 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 	return probe_set_rodata(obj, ".rodata.block_cfg", &cfg, sizeof(cfg), d);
 }
 
+static const struct probe_extra parts[] = {
+	{ SN_SLOT_block_io, "held", "who submitted what a limit of a cgroup (io.max) held back" },
+	{},
+};
+
 static const char *const tables[] = { "block_bios", "block_requests", NULL };
 
 const struct probe_domain block_domain = {
@@ -73,4 +78,5 @@ const struct probe_domain block_domain = {
 	.elf = PROBE_FORMS(block),
 	.setup = setup,
 	.tables = tables,
+	.parts = parts,
 };

@@ -86,10 +86,12 @@ static const char *function(const struct sn_cfg *cfg, u32 n)
 
 static const struct probe_extra extras[] = { { SN_SLOT_vfs_release, "release" }, {} };
 
-static const struct probe_extra kthreads[] = {
-	{ SN_SLOT_vfs_read, "iread" },
-	{ SN_SLOT_vfs_write, "iwrite" },
-	{ SN_SLOT_vfs_fsync, "ksync" },
+#define KTHREADS "what the kernel's threads do"
+
+static const struct probe_extra parts[] = {
+	{ SN_SLOT_vfs_read, "iread", KTHREADS },
+	{ SN_SLOT_vfs_write, "iwrite", KTHREADS },
+	{ SN_SLOT_vfs_fsync, "ksync", KTHREADS },
 	{},
 };
 
@@ -100,6 +102,6 @@ const struct probe_domain vfs_domain = {
 	.elf = PROBE_FORMS(vfs),
 	.setup = setup,
 	.extras = extras,
-	.kthreads = kthreads,
+	.parts = parts,
 	.function = function,
 };

@@ -247,8 +247,8 @@ static void put_sampling(struct buf *b, const struct feed *l)
 
 static void put_streams(struct buf *b, const struct feed *l, const struct probes *p)
 {
+	char lack[320], text[336];
 	const char *why;
-	char text[256];
 	bool seen;
 
 	key(b, "streams");
@@ -262,9 +262,8 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 		put_str(b, "name", schema_event(slot)->name);
 		put_bool(b, "attached", seen);
 		put_str(b, "reason", seen ? NULL : why);
-		if (seen && !probes_sees_kthreads(p, slot, &why)) {
-			(void)snprintf(text, sizeof(text), "not what the kernel's threads do: %s",
-				       why);
+		if (seen && !probes_sees_all(p, slot, lack, sizeof(lack))) {
+			(void)snprintf(text, sizeof(text), "not %s", lack);
 			put_str(b, "weaker", text);
 		}
 		buf_putc(b, '}');

@@ -57,7 +57,7 @@ static void say_disk_share(struct report *r, const struct op_time *all)
 	buf_putc(&rest, '\0');
 	report_say(r,
 		   "For %s of this time a disk request of the operation was under way; for %s none "
-		   "was: page cache, file system, locks, waiting for a CPU.",
+		   "was: page cache, file system, locks, a limit on the cgroup, waiting for a CPU.",
 		   disk.data, rest.data);
 }
 

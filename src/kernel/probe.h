@@ -56,6 +56,7 @@ extern const struct probe_prog probe_progs[SN_NR_PROGS];
 struct probe_extra {
 	u32 slot;
 	const char *group; /* NULL ends the list */
+	const char *what;  /* of a part: what is not seen without it */
 };
 
 /* An object is built once for each; the best that the kernel takes is loaded. */
@@ -83,8 +84,8 @@ struct probe_domain {
 		     struct diag *d);
 	const char *const
 		*tables; /* maps whose size can be chosen; NULL behind the last, or NULL */
-	const struct probe_extra *extras;   /* NULL: all events come from the required groups */
-	const struct probe_extra *kthreads; /* events that the kernel's threads cause too */
+	const struct probe_extra *extras; /* NULL: all events come from the required groups */
+	const struct probe_extra *parts;  /* parts of events that have a group of their own */
 	/* The n-th function that programs of NEED_CALLS are loaded for; NULL behind the last. */
 	const char *(*function)(const struct sn_cfg *cfg, u32 n);
 };
@@ -144,8 +145,8 @@ const struct probe_outcome *probes_outcome(const struct probes *p, enum sn_prog 
 void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t size);
 /* True if all groups of programs that make this event are attached; else says why not. */
 bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
-/* True unless the kernel's threads cause this event too, are wanted, and cannot be seen at it. */
-bool probes_sees_kthreads(const struct probes *p, u32 slot, const char **ret_why);
+/* True if no part of this event is missing; else says what is, and why. Not wanted is not missing. */
+bool probes_sees_all(const struct probes *p, u32 slot, char *ret_lack, size_t size);
 /* True if the event comes from an optional group: the domain is whole without it. */
 bool probes_is_extra(u32 slot);
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);

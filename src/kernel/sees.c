@@ -43,18 +43,20 @@ static int domain_of_event(u32 slot)
 	return -1;
 }
 
-static const char *group_in(const struct probe_extra *x, u32 slot)
+static const struct probe_extra *extra_in(const struct probe_extra *x, u32 slot)
 {
 	for (; x && x->group; x++)
 		if (x->slot == slot)
-			return x->group;
+			return x;
 	return NULL;
 }
 
 /* The optional group that alone makes this event, or NULL. */
 static const char *extra_group(int domain, u32 slot)
 {
-	return domain < 0 ? NULL : group_in(domains[domain]->extras, slot);
+	const struct probe_extra *x = domain < 0 ? NULL : extra_in(domains[domain]->extras, slot);
+
+	return x ? x->group : NULL;
 }
 
 static bool group_is_attached(const struct probes *p, int domain, const char *group,
@@ -92,13 +94,17 @@ bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
 	return true;
 }
 
-bool probes_sees_kthreads(const struct probes *p, u32 slot, const char **ret_why)
+bool probes_sees_all(const struct probes *p, u32 slot, char *ret_lack, size_t size)
 {
 	int domain = domain_of_event(slot);
-	const char *group = domain < 0 ? NULL : group_in(domains[domain]->kthreads, slot);
+	const struct probe_extra *part = domain < 0 ? NULL : extra_in(domains[domain]->parts, slot);
+	const char *why = "";
 
-	*ret_why = "";
-	return !group || group_is_attached(p, domain, group, ret_why) || !**ret_why;
+	ret_lack[0] = '\0';
+	if (!part || group_is_attached(p, domain, part->group, &why) || !*why)
+		return true;
+	(void)snprintf(ret_lack, size, "%s: %s", part->what, why);
+	return false;
 }
 
 bool probes_is_extra(u32 slot)

@@ -262,7 +262,7 @@ class Doctor:
             return
         self.known = {name: (item["seen"], item["why"])
                       for name, item in report.get("streams", {}).items()}
-        self.known.update(("%s:kthreads" % name, (item["kthreads"], item["why_not_kthreads"]))
+        self.known.update(("%s:kthreads" % name, (item["whole"], item["lacks"]))
                           for name, item in report.get("streams", {}).items())
         self.known.update((name, (item["yes"], item["why"]))
                           for name, item in report.get("kernel", {}).items())

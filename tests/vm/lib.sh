@@ -20,6 +20,15 @@ die()
 	exit 1
 }
 
+# vm_lock: one at a time until the script ends, of those that fill the cache
+vm_lock()
+{
+	mkdir -p "$VM_CACHE"
+	[ -w "$VM_CACHE" ] || return 0
+	exec 9>"$VM_CACHE/lock"
+	flock 9
+}
+
 # vm_sites: "<suite> <site>" of every source the machine has, from its source
 # files alone: a machine that never ran `apt-get update` answers as well.
 vm_sites()
