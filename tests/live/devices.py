@@ -245,7 +245,44 @@ class ScsiDebug:
             time.sleep(0.1)
 
 
-KINDS = {"scsi_debug": ScsiDebug, "loop": Loop, "zram": Zram, "null_blk": NullBlk}
+class Delay:
+    """A device-mapper disk on a loop device that hands everything on ms later."""
+    kind = "bio"
+
+    def __init__(self, options, where):
+        ms = options.pop("ms")
+        self.name = "sonde%d" % os.getpid()
+        self.below = Loop(options, where)
+        with open("/sys/block/%s/size" % self.below.disk) as f:
+            table = "0 %s delay %s 0 %s" % (f.read().strip(), self.below.path, ms)
+        try:
+            subprocess.run(["modprobe", "dm-delay"], stderr=subprocess.DEVNULL, check=False)
+            done = subprocess.run(["dmsetup", "create", self.name, "--table", table],
+                                  stderr=subprocess.PIPE, universal_newlines=True)
+            why = done.stderr if done.returncode else None
+        except FileNotFoundError as e:
+            why = str(e)
+        if why:
+            self.below.close()
+            raise NoDevice("device mapper cannot delay (%s)" % why.strip().split("\n")[0])
+        done = subprocess.run(["dmsetup", "info", "-c", "--noheadings", "-o", "major,minor",
+                               "--separator", ":", self.name], stdout=subprocess.PIPE,
+                              universal_newlines=True, check=True)
+        self.dev = done.stdout.strip()
+        self.disk = "dm-" + self.dev.split(":")[1]
+        self.path = "/dev/" + self.disk
+
+    def close(self):
+        for _ in range(100):
+            if not subprocess.run(["dmsetup", "remove", self.name],
+                                  stderr=subprocess.DEVNULL).returncode:
+                break
+            time.sleep(0.1)  # its requests have not ended yet
+        self.below.close()
+
+
+KINDS = {"scsi_debug": ScsiDebug, "loop": Loop, "zram": Zram, "null_blk": NullBlk,
+         "delay": Delay}
 
 
 def make(words, where=None):
