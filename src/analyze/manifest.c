@@ -191,6 +191,7 @@ static int read_programs(struct manifest *m, struct json_object *a)
 		if (!p->name)
 			continue;
 		p->domain = text(o, "domain");
+		p->group = text(o, "group");
 		p->hook = text(o, "hook");
 		p->reason = text(o, "reason");
 		p->weaker = text(o, "weaker");

@@ -24,7 +24,7 @@ struct manifest_stream {
 };
 
 struct manifest_program {
-	const char *domain, *name, *hook, *reason, *weaker;
+	const char *domain, *name, *group, *hook, *reason, *weaker;
 	bool attached;
 	struct maybe runs, missed;
 	struct maybe outcomes[SN_NR_OUTCOMES];

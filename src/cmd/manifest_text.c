@@ -292,6 +292,7 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(row->name, "_"), row->name);
 	put_str(b, "domain", text);
 	put_str(b, "name", row->name);
+	put_str(b, "group", row->group);
 	(void)snprintf(text, sizeof(text), "%s%s", need_prefix[row->need], row->target);
 	put_str(b, "hook", text);
 	put_bool(b, "attached", attached);

@@ -49,6 +49,19 @@ static void weak_streams(struct report *r)
 	}
 }
 
+/* Does another program see what this one would? */
+static bool has_alternative(const struct manifest *m, const struct manifest_program *p)
+{
+	for (u32 i = 0; p->group && i < m->nr_programs; i++) {
+		const struct manifest_program *other = &m->programs[i];
+
+		if (other->attached && other->group && !strcmp(other->group, p->group) &&
+		    other->domain && p->domain && !strcmp(other->domain, p->domain))
+			return true;
+	}
+	return false;
+}
+
 static void unattached(struct report *r)
 {
 	const struct manifest *m = &r->s->manifest;
@@ -57,7 +70,7 @@ static void unattached(struct report *r)
 	for (u32 i = 0; i < m->nr_programs; i++) {
 		const struct manifest_program *p = &m->programs[i];
 
-		if ((p->attached && !p->weaker) || (!p->attached && is_said(m, p->reason)))
+		if (p->attached ? !p->weaker : is_said(m, p->reason) || has_alternative(m, p))
 			continue;
 		b.len = 0;
 		put_words(&b, p->name);
