@@ -3,6 +3,7 @@
 #ifndef SONDE_BPF_SHARED_H
 #define SONDE_BPF_SHARED_H
 
+#include "schema/defaults.h"
 #include "schema/event.h"
 #include "schema/values.h"
 
@@ -18,7 +19,6 @@ enum sn_prog {
 #define SN_MAX_DEVS 8
 #define SN_MAX_UIDS 8
 #define SN_MAX_FS_DEVS 64
-#define SN_TABLE_ENTRIES 16384 /* of each table of requests and threads, unless asked otherwise */
 
 /* A disk, and the part of it that is wanted; sectors are inclusive. */
 struct sn_dev_range {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd/record_opts.h"
 
-#include "kernel/capture.h"
+#include "schema/defaults.h"
 
 #define NS_PER_S 1000000000ull
 #define STR_(x) #x
@@ -29,7 +29,7 @@ static const struct opt run_rows[] = {
 	{ .name = "ring-size", .metavar = "SIZE", .type = OPT_SIZE,
 	  AT(ring_bytes), .min = 64 << 10, .max = 1 << 30, .power_of_two = true,
 	  .help = "memory between the kernel and sonde, per cpu, a power of two "
-		  "(default: " STR(CAPTURE_RING_MIB) "M)" },
+		  "(default: " STR(SN_RING_MIB) "M)" },
 	{ .name = "table-size", .metavar = "N", .type = OPT_U64,
 	  AT(table_size), .min = 1, .max = 1 << 24,
 	  .help = "disk requests that can be under way at once, and threads where the kernel "
@@ -44,7 +44,7 @@ static const struct opt run_rows[] = {
 
 #define RUN_DEFAULTS                                       \
 	{                                                  \
-		.ring_bytes = CAPTURE_RING_MIB * 1024ull * 1024, .table_size = SN_TABLE_ENTRIES \
+		.ring_bytes = SN_RING_MIB * 1024ull * 1024, .table_size = SN_TABLE_ENTRIES \
 	}
 
 #define AT(member) .off = offsetof(struct record_opts, member)

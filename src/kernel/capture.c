@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "schema/schema.h"
 
-#define DEFAULT_RING_BYTES (CAPTURE_RING_MIB << 20)
+#define DEFAULT_RING_BYTES (SN_RING_MIB << 20)
 /*
  * What maps and programs take beside the rings of the cpus: in 5.10 681 bytes for each entry
  * of the tables, and 5.3 MB. With some room.

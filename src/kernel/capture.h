@@ -13,7 +13,6 @@
 struct capture;
 
 #define CAPTURE_MAX_CGROUPS 8
-#define CAPTURE_RING_MIB 8 /* of each cpu, unless asked otherwise */
 
 struct capture_opts {
 	struct sn_cfg
@@ -25,7 +24,7 @@ struct capture_opts {
 	const struct sn_dfa *comm;                /* NULL is no filter */
 	const char *cgroups[CAPTURE_MAX_CGROUPS]; /* directories of the version 2 hierarchy */
 	u32 nr_cgroups;
-	u32 ring_bytes;        /* per cpu; 0 is CAPTURE_RING_MIB */
+	u32 ring_bytes;        /* per cpu; 0 is SN_RING_MIB */
 	u32 table_entries;     /* of each table of requests and threads; 0 is SN_TABLE_ENTRIES */
 	enum caps_hooks hooks; /* that may be used */
 	bool kthreads;         /* threads of the kernel may be wanted */
