@@ -542,7 +542,8 @@ void work_sync_forms(void)
 
 void work_file_flood(void)
 {
-	static const char *const events[] = { "vfs_open", "vfs_write", "vfs_fsync", "vfs_close" };
+	static const char *const events[] = { "vfs_open", "vfs_write", "vfs_fsync", "vfs_close",
+					      "vfs_release" };
 	const char *path = in_dir("flood");
 	u64 nr = param_num("n", 50000);
 
