@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd/help.h"
 
+#include "cmd/select.h"
 #include "schema/schema.h"
-#include "schema/values.h"
 
 typedef void (*opt_fn)(struct buf *b, const struct cmd *cmd, const struct opt *o);
 
@@ -57,16 +57,16 @@ static void field_words(struct buf *b)
 	}
 }
 
+/* Those that 'sonde list --ops' shows. */
 static void op_words(struct buf *b)
 {
-	/* clang-format off */
-#define X(name) #name " "
-	static const char calls[] = SN_CALLS(X), ops[] = SN_BLK_OPS(X);
-#undef X
-	/* clang-format on */
+	_cleanup_(buf_done) struct buf words = {};
 
-	buf_puts(b, calls + strlen("unknown "));
-	buf_puts(b, ops);
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		select_put_ops(&words, slot);
+	if (words.len)
+		buf_put(b, words.data + 1, words.len - 1); /* a blank stands before each */
+	b->failed |= words.failed;
 }
 
 /* The words an argument can be, each with a blank behind it; nothing if they are not known. */

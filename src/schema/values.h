@@ -18,13 +18,10 @@
 #define SN_KERNEL_READ_CALLS(X)  X(iter_read) X(kernel_read)
 #define SN_KERNEL_WRITE_CALLS(X) X(iter_write) X(kernel_write)
 #define SN_KERNEL_SYNC_CALLS(X)  X(vfs_fsync)
-/* No program makes rows of these. */
-#define SN_UNUSED_CALLS(X) X(vfs_read) X(vfs_write) X(aio) X(io_uring) X(filp_open)
 #define SN_CALLS(X)                                                                          \
 	X(unknown)                                                                           \
 	SN_READ_CALLS(X) SN_WRITE_CALLS(X) SN_OPEN_CALLS(X) SN_CLOSE_CALLS(X) SN_SYNC_CALLS(X) \
-	SN_KERNEL_READ_CALLS(X) SN_KERNEL_WRITE_CALLS(X) SN_KERNEL_SYNC_CALLS(X)             \
-	SN_UNUSED_CALLS(X)
+	SN_KERNEL_READ_CALLS(X) SN_KERNEL_WRITE_CALLS(X) SN_KERNEL_SYNC_CALLS(X)
 
 /*
  * Why records were lost. By the kernel's side: ring, map, missed. By the writer: it was too

@@ -125,9 +125,7 @@ TEST(operations_have_an_event)
 		all |= calls;
 		all_blk_ops |= blk_ops;
 	}
-#define X(name) | 1ull << SN_CALL_##name
-	check_eq(all SN_UNUSED_CALLS(X), (1ull << SN_NR_CALLS) - 1);
-#undef X
+	check_eq(all, (1ull << SN_NR_CALLS) - 1);
 	check_eq(all_blk_ops, (1u << SN_NR_BLK_OPS) - 1);
 }
 

@@ -70,7 +70,7 @@ TEST(devices)
 TEST(enumerations)
 {
 	check_str(print(SN_K_call, SN_CALL_pread64), "pread64");
-	check_str(print(SN_K_call, SN_NR_CALLS - 1), "filp_open");
+	check_str(print(SN_K_call, SN_NR_CALLS - 1), "vfs_fsync");
 	check_str(print(SN_K_call, 999), "unknown(999)");
 	check_str(print(SN_K_origin, SN_ORIGIN_kernel), "kernel");
 	check_str(print(SN_K_cause, SN_CAUSE_writer), "writer");
