@@ -221,6 +221,8 @@ static int read_events(struct manifest *m, struct json_object *a)
 		e->put = number(o, "put");
 		e->written = number(o, "written");
 		e->lost_ring = number(o, "lost_ring");
+		e->lost_map = number(o, "lost_map");
+		e->lost_missed = number(o, "lost_missed");
 		e->lost_writer = number(o, "lost_writer");
 		e->late = number(o, "late");
 		e->in_flight = number(o, "in_flight");
@@ -369,6 +371,11 @@ bool manifest_event_adds_up(const struct manifest_event *e, bool is_core)
 	if (e->put.n != ended)
 		return false;
 	return is_core || !e->emitted.known || e->emitted.n == e->put.n + e->late.n;
+}
+
+u64 manifest_event_lost(const struct manifest_event *e)
+{
+	return e->lost_ring.n + e->lost_map.n + e->lost_missed.n + e->lost_writer.n;
 }
 
 bool manifest_adds_up(const struct manifest_program *p, u64 *ret_sum)

@@ -32,7 +32,9 @@ struct manifest_program {
 
 struct manifest_event {
 	const char *name;
-	struct maybe emitted, put, written, lost_ring, lost_writer, late, in_flight;
+	struct maybe emitted, put, written, in_flight;
+	struct maybe lost_ring, lost_map, lost_missed, lost_writer;
+	struct maybe late;
 };
 
 struct manifest_disk {
@@ -80,6 +82,9 @@ extern const char *const manifest_outcomes[SN_NR_OUTCOMES];
  * that user space makes itself (is_core) are put without being emitted.
  */
 bool manifest_event_adds_up(const struct manifest_event *e, bool is_core);
+
+/* Records of the event that were lost, whatever the cause. */
+u64 manifest_event_lost(const struct manifest_event *e);
 
 /* True unless the program's runs are known and are not the sum of its outcomes. */
 bool manifest_adds_up(const struct manifest_program *p, u64 *ret_sum);

@@ -159,6 +159,24 @@ static void unnamed(struct report *r)
 	}
 }
 
+/* What had begun and did not end is no row. */
+static void in_flight(struct report *r)
+{
+	const struct manifest *m = &r->s->manifest;
+	_cleanup_(buf_done) struct buf b = {};
+
+	for (u32 i = 0; m->complete && i < m->nr_events; i++) {
+		if (!m->events[i].in_flight.n || !report_wants(r, m->events[i].name))
+			continue;
+		b.len = 0;
+		put_words(&b, m->events[i].name);
+		buf_puts(&b, ": ");
+		show_exact(&b, m->events[i].in_flight.n);
+		buf_puts(&b, " had not ended when the recording did");
+		point(r, &b);
+	}
+}
+
 static void late(struct report *r)
 {
 	const struct manifest *m = &r->s->manifest;
@@ -179,6 +197,38 @@ static void late(struct report *r)
 			continue;
 		b.len = 0;
 		put_words(&b, m->problems[i]);
+		point(r, &b);
+	}
+}
+
+/* Records of the event that the holes in the trace stand for. */
+static u64 in_holes(const struct report *r, const char *event)
+{
+	u64 nr = 0;
+
+	for (u32 i = 0; i < r->s->nr_losses; i++)
+		if (text_is(&r->s->texts, r->s->losses[i].of, event))
+			nr += r->s->losses[i].nr;
+	return nr;
+}
+
+/* Are the losses that were counted those that were told? Of a window this cannot be said. */
+static void check_holes(struct report *r)
+{
+	const struct manifest *m = &r->s->manifest;
+	bool is_whole = m->complete && !r->s->from_ns && r->s->to_ns == UINT64_MAX;
+	_cleanup_(buf_done) struct buf b = {};
+	u64 lost, told;
+
+	for (u32 i = 0; is_whole && i < m->nr_events; i++) {
+		lost = manifest_event_lost(&m->events[i]);
+		told = in_holes(r, m->events[i].name);
+		if (lost == told || !report_wants(r, m->events[i].name))
+			continue;
+		b.len = 0;
+		put_words(&b, m->events[i].name);
+		buf_printf(&b, ": DOES NOT ADD UP: %llu lost, %llu in the holes of the trace",
+			   (unsigned long long)lost, (unsigned long long)told);
 		point(r, &b);
 	}
 }
@@ -276,6 +326,8 @@ static void conserved_events(struct report *r)
 	static const struct table_col cols[] = {
 		{ "event", .left = true },
 		{ "lost_ring" },
+		{ "lost_map" },
+		{ "lost_missed" },
 		{ "emitted", .always = true },
 		{ "written" },
 		{ "lost_writer" },
@@ -296,6 +348,8 @@ static void conserved_events(struct report *r)
 		put_words(&t.text, e->name);
 		table_end_cell(&t);
 		put_maybe(&t, &e->lost_ring);
+		put_maybe(&t, &e->lost_map);
+		put_maybe(&t, &e->lost_missed);
 		put_maybe(&t, &e->emitted);
 		put_maybe(&t, &e->written);
 		put_maybe(&t, &e->lost_writer);
@@ -332,8 +386,10 @@ void report_unseen(struct report *r)
 	unattached(r);
 	missed(r);
 	unnamed(r);
+	in_flight(r);
 	late(r);
 	check_events(r);
+	check_holes(r);
 	if (r->out.len == start) {
 		r->out.len = before;
 		if (r->s->manifest.nr_programs && !report_nr_lost(r) && r->s->manifest.complete)

@@ -93,6 +93,11 @@ mkdir young
 grep -v '"stopped"' trace/manifest.json | sed 's/"complete": true/"complete": false/' >young/manifest.json
 same report-young.txt "$sonde" report young
 
+# What was counted as lost and stands in no hole, and what had not ended, is not nothing.
+mkdir counted
+cp "$golden/manifest-counted.json" counted/manifest.json
+same report-counted.txt "$sonde" report -v counted
+
 # What a crash leaves: no manifest, and a file whose last flush was cut.
 rm trace/manifest.json
 size=$(wc -c <trace/vfs_read/0000.parquet)
