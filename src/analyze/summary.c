@@ -256,7 +256,7 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 	return r;
 }
 
-/* A damaged manifest costs what it says, not the rows. */
+/* As for the reader: a damaged manifest costs what it says, not the rows. */
 static int read_manifest(struct summary *s, struct trace *t)
 {
 	int r = manifest_parse(trace_manifest(t), &s->manifest, &s->manifest_error);

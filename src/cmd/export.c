@@ -389,16 +389,16 @@ static int start_of(const struct export *x, u64 *ret_ns)
 	struct input in = {};
 	int r;
 
-	r = manifest_parse(trace_manifest(x->trace), &m, x->d);
+	r = manifest_parse(trace_manifest(x->trace), &m, NULL);
 	if (!r && m.started_mono.known) {
 		*ret_ns = m.started_mono.n;
 		manifest_done(&m);
 		return 0;
 	}
 	manifest_done(&m);
-	if (r < 0)
+	if (r < 0 && r != -EINVAL)
 		return r;
-	/* A crash came before the manifest: the clock is read at the start too. */
+	/* A crash came before the manifest, or damaged it: the clock is read at the start too. */
 	r = open_cursor(x, schema_by_id(SN_EV_clock), &in.cursor);
 	if (!r)
 		r = next_batch(x, &in);

@@ -126,7 +126,7 @@ void report_warnings(struct report *r)
 			r,
 			"NO MANIFEST: %s. Who recorded this, when, and what was lost is not known.",
 			s->manifest_error.text[0] ? s->manifest_error.text
-						  : "manifest.json is missing");
+						  : "manifest.json is missing or empty");
 	else if (!s->manifest.complete)
 		report_warn(r, "NOT COMPLETE: the recording is still running or was cut off; what "
 			       "came after its last flush is missing.");

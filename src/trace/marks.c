@@ -6,13 +6,18 @@
 
 int marks_check(const char *dir, const char *manifest, struct diag *d)
 {
-	struct json_object *root = json_tokener_parse(manifest), *sonde = NULL, *schema = NULL;
+	enum json_tokener_error err;
+	struct json_object *root = json_tokener_parse_verbose(manifest, &err);
+	struct json_object *sonde = NULL, *schema = NULL;
 	s64 number;
 	int r = 0;
 
-	if (!json_object_is_type(root, json_type_object) ||
-	    !json_object_object_get_ex(root, "sonde", &sonde) ||
-	    !json_object_is_type(sonde, json_type_object)) {
+	if (err != json_tokener_success) {
+		r = diag_err(d, -EBADMSG, "%s is no sonde trace: its manifest.json is damaged",
+			     dir);
+	} else if (!json_object_is_type(root, json_type_object) ||
+		   !json_object_object_get_ex(root, "sonde", &sonde) ||
+		   !json_object_is_type(sonde, json_type_object)) {
 		r = diag_err(d, -EINVAL,
 			     "%s is no sonde trace: its manifest.json is something else's", dir);
 	} else if (!json_object_object_get_ex(sonde, "schema", &schema) ||

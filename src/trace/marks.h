@@ -8,7 +8,10 @@
 /* The form of traces that this version writes and reads. */
 #define TRACE_SCHEMA 1
 
-/* -EINVAL with a sentence for text that is no manifest of a sonde trace, or of another form. */
+/*
+ * -EINVAL with a sentence for text that is no manifest of a sonde trace, or of another form;
+ * -EBADMSG for what is no whole JSON value: a manifest that was cut looks so.
+ */
 int marks_check(const char *dir, const char *manifest, struct diag *d);
 
 #endif

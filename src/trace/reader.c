@@ -159,19 +159,25 @@ static int read_manifest(struct trace *t, bool *ret_exists, struct diag *d)
 static int read_dir(struct trace *t, struct diag *d)
 {
 	bool has_manifest, has_events = false;
-	int r;
+	struct diag marks = {};
+	int r, r_marks = 0;
 
 	r = read_manifest(t, &has_manifest, d);
-	if (r >= 0 && has_manifest)
-		r = marks_check(t->dir, t->manifest, d);
 	if (r < 0)
 		return r;
+	if (has_manifest)
+		r_marks = marks_check(t->dir, t->manifest, &marks);
+	if (r_marks < 0 && r_marks != -EBADMSG)
+		return diag_err(d, r_marks, "%s", marks.text);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
 		r = list_parts(t, schema_event(i), d);
 		if (r < 0)
 			return r;
 		has_events |= t->parts[i].nr > 0;
 	}
+	/* A damaged manifest costs what it says, not the rows. */
+	if (r_marks < 0 && !has_events)
+		return diag_err(d, -EINVAL, "%s", marks.text);
 	if (!has_manifest && !has_events)
 		return diag_err(d, -EINVAL,
 				"%s is no sonde trace: it has no %s and no folder of an event",

@@ -16,7 +16,7 @@ int trace_open(const char *dir, struct trace **ret, struct diag *d);
 void trace_free(struct trace *t);
 DEFINE_FREEP(struct trace, trace_free)
 
-/* The text of manifest.json, NUL-terminated; "" if a crash came before it was written. */
+/* The text of manifest.json, NUL-terminated, also a damaged one; "" if a crash came before it was written. */
 const char *trace_manifest(const struct trace *t);
 
 /* Rows of the event, without reading them; 0 if it has no folder. Negative errno. */

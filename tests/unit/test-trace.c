@@ -635,6 +635,38 @@ TEST(what_is_no_trace_is_said_to_be_none)
 	remove_all(dir);
 }
 
+/* Cut, empty, or no JSON: rows are read without it; in a folder without rows it makes no trace. */
+TEST(a_damaged_manifest_costs_no_rows)
+{
+	static const char *const damaged[] = { "{\"sonde\":{\"schema\":1},\"comp", "{", "\1\2" };
+	const char *dir = fresh_path();
+	struct trace_writer *w;
+	struct diag d = {};
+	struct trace *t;
+	char path[256];
+
+	record_a_little(dir, &w);
+	check_eq(trace_writer_finish(w, &d), 0);
+	trace_writer_free(w);
+	(void)snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	for (u32 i = 0; i < ARRAY_SIZE(damaged); i++) {
+		store_file(path, damaged[i], strlen(damaged[i]));
+		check_eq(trace_open(dir, &t, &d), 0);
+		check(trace_rows(t, event("vfs_read"), &d) > 0);
+		trace_free(t);
+	}
+	store_file(path, "[1]", 3); /* whole, and something else's */
+	check_eq(trace_open(dir, &t, &d), -EINVAL);
+	check(strstr(d.text, "its manifest.json is something else's"));
+	remove_all(dir);
+	check_eq(mkdir(dir, 0700), 0);
+	store_file(path, "{", 1);
+	d = (struct diag){};
+	check_eq(trace_open(dir, &t, &d), -EINVAL);
+	check(strstr(d.text, "is no sonde trace: its manifest.json is damaged"));
+	remove_all(dir);
+}
+
 /* Columns of other widths, other types, unknown ones and missing ones. */
 TEST(files_of_other_versions_are_read)
 {
@@ -725,5 +757,6 @@ TESTS(every_event_reads_back, large_groups_read_back, events_do_not_mix,
       groups_end_where_memory_does, malformed_records_are_refused,
       manifest_is_what_was_written_last, writer_takes_no_directory_that_holds_something,
       a_directory_has_one_writer, a_trace_that_is_discarded_leaves_nothing,
-      a_trace_can_be_given_away, what_is_no_trace_is_said_to_be_none,
-      files_of_other_versions_are_read, folders_of_unknown_events_are_left_alone)
+      a_trace_can_be_given_away, a_damaged_manifest_costs_no_rows,
+      what_is_no_trace_is_said_to_be_none, files_of_other_versions_are_read,
+      folders_of_unknown_events_are_left_alone)
