@@ -520,6 +520,8 @@ static int cmd_export(const struct export_opts *o)
 	if (o->format < 0)
 		return cmd_usage("export", diag_err(&d, -EINVAL, "--to FORMAT is missing"), &d);
 	r = check_dir(o, &d);
+	if (!r && o->since_ns > o->until_ns)
+		r = diag_err(&d, -EINVAL, "--since is later than --until: nothing lies between");
 	if (!r)
 		r = select_streams(&o->streams, true, &x.events, &d);
 	if (!r)
