@@ -211,6 +211,8 @@ static void put_filters(struct buf *b, const struct filter_opts *o, const struct
 	if (o->comm)
 		put_str(b, "comm", o->comm);
 	put_words(b, "cgroup", &o->cgroups);
+	if (o->children == CHILDREN_NO)
+		put_bool(b, "no_children", true);
 	put_words(b, "device", &o->devices);
 	if (o->min_latency_ns)
 		put_u64(b, "min_latency_ns", o->min_latency_ns);
