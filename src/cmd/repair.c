@@ -19,20 +19,25 @@ static const struct opt repair_rows[] = {
 static const struct opt_group repair_groups[] = { { "Options", repair_rows, 0 }, {} };
 CMD_OPTIONS(repair, .groups = repair_groups);
 
+static void put_files(struct buf *b, u32 nr, const char *what)
+{
+	if (nr)
+		buf_printf(b, "%u file%s %s\n", nr, nr == 1 ? "" : "s", what);
+}
+
 static int cmd_repair(const struct repair_opts *o)
 {
 	_cleanup_(buf_done) struct buf b = {};
-	unsigned int nr_repaired;
+	struct trace_repaired done;
 	struct diag d = {};
 	int r;
 
-	r = trace_repair(o->dir, &nr_repaired, &d);
+	r = trace_repair(o->dir, &done, &d);
 	if (r < 0)
 		return cmd_fail("repair", r, &d);
-	if (nr_repaired)
-		buf_printf(&b, "%u file%s cut back to the last complete rows\n", nr_repaired,
-			   nr_repaired == 1 ? "" : "s");
-	else
+	put_files(&b, done.nr_cut, "cut back to the last complete rows");
+	put_files(&b, done.nr_set_aside, "without complete rows renamed to *.damaged");
+	if (!b.len)
 		buf_puts(&b, "nothing to repair\n");
 	return cmd_print("repair", &b);
 }

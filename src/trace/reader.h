@@ -41,7 +41,13 @@ int trace_cursor_next(struct trace_cursor *c, const struct batch **ret, struct d
 void trace_cursor_free(struct trace_cursor *c);
 DEFINE_FREEP(struct trace_cursor, trace_cursor_free)
 
-/* Makes what a crash left readable for every tool: cuts each part back to its last valid footer. */
-int trace_repair(const char *dir, unsigned int *ret_repaired, struct diag *d);
+/* Parts that a repair changed. */
+struct trace_repaired {
+	u32 nr_cut;       /* back to their last valid footer */
+	u32 nr_set_aside; /* nothing in them was complete: they have another name now */
+};
+
+/* Makes what a crash left readable for every tool. */
+int trace_repair(const char *dir, struct trace_repaired *ret, struct diag *d);
 
 #endif

@@ -27,24 +27,24 @@ static int set_aside(int dirfd, const char *name)
 	return renameat(dirfd, name, dirfd, aside) < 0 ? -errno : 0;
 }
 
-/* 1 if there was something to repair. */
-static int repair_part(int dirfd, const char *name)
+static int repair_part(int dirfd, const char *name, struct trace_repaired *done)
 {
 	_cleanup_(parquet_file_freep) struct parquet_file *f = NULL;
 	int r;
 
 	r = parquet_file_open(dirfd, name, &f, NULL);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG) {
 		r = set_aside(dirfd, name);
-	else if (r < 0 || !f->is_damaged)
-		return r;
-	else
+		done->nr_set_aside += r >= 0;
+	} else if (r >= 0 && f->is_damaged) {
 		r = cut(dirfd, name, f->size);
-	return r < 0 ? r : 1;
+		done->nr_cut += r >= 0;
+	}
+	return r;
 }
 
-static int repair_event(int tracefd, const char *dir, const char *event, unsigned int *nr,
-			struct diag *d)
+static int repair_event(int tracefd, const char *dir, const char *event,
+			struct trace_repaired *done, struct diag *d)
 {
 	int fd = openat(tracefd, event, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 	const struct dirent *e;
@@ -64,22 +64,21 @@ static int repair_event(int tracefd, const char *dir, const char *event, unsigne
 		if (names_is_leftover(e->d_name) && unlinkat(fd, e->d_name, 0) < 0)
 			r = -errno;
 		else if (names_parse_part(e->d_name, &number))
-			r = repair_part(fd, e->d_name);
+			r = repair_part(fd, e->d_name, done);
 		if (r < 0)
 			(void)diag_errno(d, r, "cannot repair %s/%s/%s", dir, event, e->d_name);
-		*nr += r > 0;
 	}
 	(void)closedir(list);
 	return MIN(r, 0);
 }
 
-int trace_repair(const char *dir, unsigned int *ret_repaired, struct diag *d)
+int trace_repair(const char *dir, struct trace_repaired *ret, struct diag *d)
 {
 	_cleanup_(trace_freep) struct trace *t = NULL;
 	_cleanup_(closep) int fd = -1;
-	unsigned int nr = 0;
 	int r;
 
+	*ret = (struct trace_repaired){};
 	/* Nothing is touched that is no trace. */
 	r = trace_open(dir, &t, d);
 	if (r < 0)
@@ -92,10 +91,9 @@ int trace_repair(const char *dir, unsigned int *ret_repaired, struct diag *d)
 	(void)unlinkat(fd, NAMES_MANIFEST_NEW, 0);
 	(void)unlinkat(fd, NAMES_RESERVE, 0);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
-		r = repair_event(fd, dir, schema_event(i)->name, &nr, d);
+		r = repair_event(fd, dir, schema_event(i)->name, ret, d);
 		if (r < 0)
 			return r;
 	}
-	*ret_repaired = nr;
 	return 0;
 }

@@ -130,7 +130,7 @@ TEST(garbage_behind_a_footer_is_passed_over)
 TEST(repair_makes_files_whole)
 {
 	struct small *s = make_small();
-	unsigned int nr_repaired;
+	struct trace_repaired done;
 	struct diag d = {};
 	char path[300];
 	struct stat st;
@@ -142,14 +142,14 @@ TEST(repair_makes_files_whole)
 		while (nr < NR_GROUPS && s->ends[nr] <= len)
 			nr++;
 		store_file(s->part, s->bytes, len);
-		check_eq(trace_repair(s->dir, &nr_repaired, &d), 0);
-		check_eq(nr_repaired, s->ends[nr - 1] != len);
+		check_eq(trace_repair(s->dir, &done, &d), 0);
+		check_eq(done.nr_cut, s->ends[nr - 1] != len);
 		check_eq(damaged_parts(s->dir), 0);
 		check_eq(stat(s->part, &st), 0);
 		check_eq(st.st_size, s->ends[nr - 1]);
 		check_eq(read_back(s->dir, s->ev, s->samples, NR_ROWS, &d), nr * GROUP_ROWS);
-		check_eq(trace_repair(s->dir, &nr_repaired, &d), 0);
-		check_eq(nr_repaired, 0);
+		check_eq(trace_repair(s->dir, &done, &d), 0);
+		check_eq(done.nr_cut + done.nr_set_aside, 0);
 	}
 	/* Nothing whole in one part, and a part that was never finished. */
 	(void)snprintf(path, sizeof(path), "%s/proc_rename/0001.parquet", s->dir);
@@ -157,8 +157,8 @@ TEST(repair_makes_files_whole)
 	(void)snprintf(path, sizeof(path), "%s/proc_rename/.0002.parquet.new", s->dir);
 	store_file(path, s->bytes, 100);
 	check_eq(damaged_parts(s->dir), 1);
-	check_eq(trace_repair(s->dir, &nr_repaired, &d), 0);
-	check_eq(nr_repaired, 1);
+	check_eq(trace_repair(s->dir, &done, &d), 0);
+	check(!done.nr_cut && done.nr_set_aside == 1);
 	check_eq(damaged_parts(s->dir), 0);
 	check(stat(path, &st) < 0 && errno == ENOENT);
 	(void)snprintf(path, sizeof(path), "%s/proc_rename/0001.parquet.damaged", s->dir);
@@ -169,20 +169,20 @@ TEST(repair_makes_files_whole)
 TEST(repair_leaves_alone_what_is_not_its_own)
 {
 	const char *dir = fresh_path();
-	unsigned int nr_repaired;
+	struct trace_repaired done;
 	struct trace_writer *w;
 	struct diag d = {};
 
 	check_eq(mkdir(dir, 0700), 0);
-	check_eq(trace_repair(dir, &nr_repaired, &d), -EINVAL);
+	check_eq(trace_repair(dir, &done, &d), -EINVAL);
 	check_eq(trace_writer_open(dir, NULL, &w, &d), 0);
 	check_eq(trace_writer_manifest(w, MANIFEST, strlen(MANIFEST), &d), 0);
 	d = (struct diag){};
-	check_eq(trace_repair(dir, &nr_repaired, &d), -EBUSY);
+	check_eq(trace_repair(dir, &done, &d), -EBUSY);
 	check(strstr(d.text, "is being recorded"));
 	check_eq(trace_writer_finish(w, &d), 0);
 	trace_writer_free(w);
-	check_eq(trace_repair(dir, &nr_repaired, &d), 0);
+	check_eq(trace_repair(dir, &done, &d), 0);
 	remove_all(dir);
 }
 
