@@ -515,6 +515,7 @@ static int cmd_export(const struct export_opts *o)
 	_cleanup_(trace_freep) struct trace *trace = NULL;
 	struct diag d = {};
 	struct export x = { .o = o, .d = &d };
+	unsigned int nr_damaged;
 	int r;
 
 	if (o->format < 0)
@@ -551,10 +552,12 @@ static int cmd_export(const struct export_opts *o)
 	wall_done(&x.wall);
 	if (r < 0)
 		return cmd_fail("export", r, &d);
-	if (trace_damaged_parts(trace))
+	nr_damaged = trace_damaged_parts(trace);
+	if (nr_damaged)
 		cmd_warn("export",
-			 "%u files of the trace were cut by a crash: their last rows are gone",
-			 trace_damaged_parts(trace));
+			 "%u file%s of the trace %s cut by a crash: %s last rows are gone",
+			 nr_damaged, nr_damaged == 1 ? "" : "s", nr_damaged == 1 ? "was" : "were",
+			 nr_damaged == 1 ? "its" : "their");
 	return EXIT_DONE;
 }
 CMD_RUN(export)
