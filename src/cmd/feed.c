@@ -77,25 +77,48 @@ u64 feed_now_ns(void)
 
 /* ---- options become filters ---- */
 
-static int add_devices(const struct filter_opts *f, struct sn_cfg *cfg, struct diag *d)
+/* A disk or partition, and what files may lie on: itself and its partitions. */
+static int add_device(const struct filter_opts *f, const char *word, struct sn_cfg *cfg,
+		      struct diag *d)
 {
+	struct sn_dev_range *range = &cfg->devs[cfg->nr_devs];
+	u32 parts[SN_MAX_FS_DEVS + 1], nr;
 	struct devnum dev;
 	int r;
 
+	r = devnum_parse(word, "/sys", &dev, d);
+	if (r < 0)
+		return r;
+	*range = (struct sn_dev_range){
+		.dev = dev.dev,
+		.first_sector = MAX(dev.first_sector, f->sectors.from),
+		.last_sector = MIN(dev.last_sector, f->sectors.to),
+	};
+	if (range->first_sector > range->last_sector)
+		return diag_err(d, -EINVAL, "--sectors: none of these is one of %s (%llu-%llu)",
+				word, (unsigned long long)dev.first_sector,
+				(unsigned long long)dev.last_sector);
+	cfg->nr_devs++;
+	nr = devnum_parts(&dev, "/sys", parts, ARRAY_SIZE(parts));
+	if (nr > SN_MAX_FS_DEVS - cfg->nr_fs_devs)
+		return diag_err(d, -E2BIG,
+				"--device: more than %d disks and partitions: give partitions",
+				SN_MAX_FS_DEVS);
+	memcpy(cfg->fs_devs + cfg->nr_fs_devs, parts, nr * sizeof(*parts));
+	cfg->nr_fs_devs += nr;
+	return 0;
+}
+
+static int add_devices(const struct filter_opts *f, struct sn_cfg *cfg, struct diag *d)
+{
+	int r = 0;
+
 	if (f->devices.nr > SN_MAX_DEVS)
 		return diag_err(d, -E2BIG, "at most %d devices can be given", SN_MAX_DEVS);
-	for (u32 i = 0; i < f->devices.nr; i++) {
-		r = devnum_parse(f->devices.v[i], "/sys", &dev, d);
-		if (r < 0)
-			return r;
-		cfg->devs[cfg->nr_devs++] = (struct sn_dev_range){
-			.dev = dev.dev,
-			.first_sector = MAX(dev.first_sector, f->sectors.from),
-			.last_sector = MIN(dev.last_sector, f->sectors.to),
-		};
-		cfg->nr_fs_devs += devnum_parts(&dev, "/sys", cfg->fs_devs + cfg->nr_fs_devs,
-						SN_MAX_FS_DEVS - cfg->nr_fs_devs);
-	}
+	for (u32 i = 0; r >= 0 && i < f->devices.nr; i++)
+		r = add_device(f, f->devices.v[i], cfg, d);
+	if (r < 0)
+		return r;
 	cfg->first_sector = f->sectors.from;
 	cfg->last_sector = f->sectors.to;
 	return 0;

@@ -77,7 +77,7 @@ class Loop:
         try:
             self.before = tune(self.disk, options)
             if part:
-                self.add_partition(int(part))
+                self.path = self.add_partition(int(part))
         except (OSError, NoDevice):
             self.close()
             raise
@@ -113,17 +113,18 @@ class Loop:
             os.close(control)
         raise NoDevice("no loop device is free")
 
-    def add_partition(self, first):
+    def add_partition(self, first, nr=1, sectors=16384):
+        """Its path."""
         part = ctypes.create_string_buffer(
-            struct.pack("=qqi64s64s4x", first * 512, 8 << 20, 1, b"", b""))
+            struct.pack("=qqi64s64s4x", first * 512, sectors * 512, nr, b"", b""))
         arg = struct.pack("@iiiP", 1, 0, len(part.raw) - 1, ctypes.addressof(part))
         fcntl.ioctl(self.fd, BLKPG, arg)
-        self.path += "p1"
+        path = "/dev/%sp%d" % (self.disk, nr)
         for _ in range(100):
-            if os.path.exists(self.path):
-                return
+            if os.path.exists(path):
+                return path
             time.sleep(0.02)
-        raise NoDevice("%s did not appear" % self.path)
+        raise NoDevice("%s did not appear" % path)
 
     def close(self):
         if self.fd >= 0:
