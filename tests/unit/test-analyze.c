@@ -536,32 +536,9 @@ TEST(manifest_events_add_up)
 	check(manifest_event_adds_up(&own, true));
 }
 
-int main(void)
-{
-#define T(name)                    \
-	{                          \
-#name, test_##name \
-	}
-	static const struct test tests[] = {
-		T(pairmap_finds_what_was_put),
-		T(pid_used_again),
-		T(children_hang_below_their_parents),
-		T(rows_tell_names_where_exec_was_not_recorded),
-		T(requests_and_exits_tell_names),
-		T(arguments_are_joined_by_blanks),
-		T(requests_of_an_operation),
-		T(stacked_devices_count_once),
-		T(sequential_is_by_order_of_issue),
-		T(pipes_are_kept_apart),
-		T(files_are_told_apart),
-		T(names_that_came_later),
-		T(failures_and_restarts),
-		T(slowest_are_in_order),
-		T(window),
-		T(manifest_with_everything_missing),
-		T(manifest_counters),
-		T(manifest_events_add_up),
-	};
-
-	return test_main(tests, ARRAY_SIZE(tests));
-}
+TESTS(pairmap_finds_what_was_put, pid_used_again, children_hang_below_their_parents,
+      rows_tell_names_where_exec_was_not_recorded, requests_and_exits_tell_names,
+      arguments_are_joined_by_blanks, requests_of_an_operation, stacked_devices_count_once,
+      sequential_is_by_order_of_issue, pipes_are_kept_apart, files_are_told_apart,
+      names_that_came_later, failures_and_restarts, slowest_are_in_order, window,
+      manifest_with_everything_missing, manifest_counters, manifest_events_add_up)

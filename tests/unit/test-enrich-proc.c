@@ -471,28 +471,8 @@ TEST(version_1_tells_the_container)
 	check_str(text(SN_D_container), HEX64);
 }
 
-/* clang-format off */
-#define T(name) { #name, test_##name }
-/* clang-format on */
-
-int main(void)
-{
-	static const struct test tests[] = {
-		T(strings_are_freed_with_their_last_reference),
-		T(containers_in_cgroup_paths),
-		T(path_table_keeps_what_was_put),
-		T(stat_of_a_process),
-		T(mounts_of_a_process),
-		T(proc_is_asked_once),
-		T(an_answer_that_was_none_is_kept),
-		T(a_row_from_before_a_process_is_not_its_own),
-		T(a_number_reused_in_silence_is_noticed),
-		T(offline_asks_nobody),
-		T(cgroups_are_found_by_id),
-		T(version_1_tells_the_container),
-	};
-	int r = test_main(tests, ARRAY_SIZE(tests));
-
-	enrich_free(e);
-	return r;
-}
+TESTS(strings_are_freed_with_their_last_reference, containers_in_cgroup_paths,
+      path_table_keeps_what_was_put, stat_of_a_process, mounts_of_a_process, proc_is_asked_once,
+      an_answer_that_was_none_is_kept, a_row_from_before_a_process_is_not_its_own,
+      a_number_reused_in_silence_is_noticed, offline_asks_nobody, cgroups_are_found_by_id,
+      version_1_tells_the_container)

@@ -515,30 +515,8 @@ TEST(random_records)
 	check(stats.name_bytes <= 128 << 10);
 }
 
-/* clang-format off */
-#define T(name) { #name, test_##name }
-/* clang-format on */
-
-int main(void)
-{
-	static const struct test tests[] = {
-		T(a_batch_notices_another_string_at_the_same_address),
-		T(dictionary_of_threads),
-		T(fork_inherits),
-		T(exec_changes_comm_and_command_line),
-		T(exec_of_another_thread_makes_it_the_leader),
-		T(rename_is_of_one_thread),
-		T(names_outlive_their_process_for_a_while),
-		T(reused_numbers_do_not_mix),
-		T(cgroups_by_id),
-		T(limits_drop_the_dead_and_the_unused_first),
-		T(cgroups_are_limited),
-		T(many_threads_are_found_again),
-		T(malformed_records_teach_nothing),
-		T(random_records),
-	};
-	int r = test_main(tests, ARRAY_SIZE(tests));
-
-	enrich_free(e);
-	return r;
-}
+TESTS(a_batch_notices_another_string_at_the_same_address, dictionary_of_threads, fork_inherits,
+      exec_changes_comm_and_command_line, exec_of_another_thread_makes_it_the_leader,
+      rename_is_of_one_thread, names_outlive_their_process_for_a_while, reused_numbers_do_not_mix,
+      cgroups_by_id, limits_drop_the_dead_and_the_unused_first, cgroups_are_limited,
+      many_threads_are_found_again, malformed_records_teach_nothing, random_records)

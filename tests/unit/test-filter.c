@@ -143,20 +143,5 @@ TEST(distances)
 		 UINT32_MAX);
 }
 
-int main(void)
-{
-#define T(name)                    \
-	{                          \
-#name, test_##name \
-	}
-	static const struct test tests[] = {
-		T(what_can_match_is_taken),
-		T(what_cannot_is_refused),
-		T(only_events_that_can_pass_are_left),
-		T(a_slip_of_the_hand_has_a_hint),
-		T(operations_have_an_event),
-		T(distances),
-	};
-
-	return test_main(tests, ARRAY_SIZE(tests));
-}
+TESTS(what_can_match_is_taken, what_cannot_is_refused, only_events_that_can_pass_are_left,
+      a_slip_of_the_hand_has_a_hint, operations_have_an_event, distances)

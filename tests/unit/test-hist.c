@@ -198,19 +198,6 @@ TEST(spans_cover_what_was_added)
 	}
 }
 
-int main(void)
-{
-	static const struct test tests[] = {
-		{ "empty", test_empty },
-		{ "few_are_exact", test_few_are_exact },
-		{ "buckets_are_in_order_and_narrow", test_buckets_are_in_order_and_narrow },
-		{ "percentiles_are_within_the_stated_error",
-		  test_percentiles_are_within_the_stated_error },
-		{ "small_values_are_exact", test_small_values_are_exact },
-		{ "extremes", test_extremes },
-		{ "merge", test_merge },
-		{ "spans_cover_what_was_added", test_spans_cover_what_was_added },
-	};
-
-	return test_main(tests, ARRAY_SIZE(tests));
-}
+TESTS(empty, few_are_exact, buckets_are_in_order_and_narrow,
+      percentiles_are_within_the_stated_error, small_values_are_exact, extremes, merge,
+      spans_cover_what_was_added)

@@ -169,16 +169,4 @@ TEST(tables_fit)
 	table_done(&t);
 }
 
-int main(void)
-{
-#define T(name)                    \
-	{                          \
-#name, test_##name \
-	}
-	static const struct test tests[] = {
-		T(durations), T(sizes),  T(counts_and_shares), T(texts),
-		T(cut_texts), T(tables), T(tables_fit),
-	};
-
-	return test_main(tests, ARRAY_SIZE(tests));
-}
+TESTS(durations, sizes, counts_and_shares, texts, cut_texts, tables, tables_fit)
