@@ -184,7 +184,6 @@ static int read_programs(struct manifest *m, struct json_object *a)
 		return -ENOMEM;
 	for (u32 i = 0; i < nr; i++) {
 		struct json_object *o = json_object_array_get_idx(a, i);
-		struct json_object *outcomes = get(o, "outcomes") ? get(o, "outcomes") : o;
 		struct manifest_program *p = &m->programs[m->nr_programs];
 
 		p->name = text(o, "name");
@@ -199,7 +198,7 @@ static int read_programs(struct manifest *m, struct json_object *a)
 		p->runs = number(o, "runs");
 		p->missed = number(o, "missed");
 		for (u32 j = 0; j < SN_NR_OUTCOMES; j++)
-			p->outcomes[j] = number(outcomes, manifest_outcomes[j]);
+			p->outcomes[j] = number(o, manifest_outcomes[j]);
 		m->nr_programs++;
 	}
 	return 0;
@@ -224,7 +223,6 @@ static int read_events(struct manifest *m, struct json_object *a)
 		e->lost_map = number(o, "lost_map");
 		e->lost_missed = number(o, "lost_missed");
 		e->lost_writer = number(o, "lost_writer");
-		e->late = number(o, "late");
 		e->in_flight = number(o, "in_flight");
 		m->nr_events += e->name != NULL;
 	}
@@ -367,10 +365,10 @@ bool manifest_event_adds_up(const struct manifest_event *e, bool is_core)
 	if (!e->written.known)
 		return true;
 	if (!e->put.known)
-		return is_core || !e->emitted.known || e->emitted.n == ended + e->late.n;
+		return is_core || !e->emitted.known || e->emitted.n == ended;
 	if (e->put.n != ended)
 		return false;
-	return is_core || !e->emitted.known || e->emitted.n == e->put.n + e->late.n;
+	return is_core || !e->emitted.known || e->emitted.n == e->put.n;
 }
 
 u64 manifest_event_lost(const struct manifest_event *e)

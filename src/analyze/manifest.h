@@ -34,7 +34,6 @@ struct manifest_event {
 	const char *name;
 	struct maybe emitted, put, written, in_flight;
 	struct maybe lost_ring, lost_map, lost_missed, lost_writer;
-	struct maybe late;
 };
 
 struct manifest_disk {
@@ -78,8 +77,8 @@ extern const char *const manifest_outcomes[SN_NR_OUTCOMES];
 
 /*
  * True unless counters of the event contradict each other: what was put was
- * written or lost, and what the kernel emitted was put or came too late. Events
- * that user space makes itself (is_core) are put without being emitted.
+ * written or lost, and what the kernel emitted was put. Events that user space
+ * makes itself (is_core) are put without being emitted.
  */
 bool manifest_event_adds_up(const struct manifest_event *e, bool is_core);
 

@@ -12,7 +12,7 @@ u64 report_nr_lost(const struct report *r)
 
 	for (u32 i = 0; i < m->nr_events; i++)
 		if (report_wants(r, m->events[i].name))
-			nr += manifest_event_lost(&m->events[i]) + m->events[i].late.n;
+			nr += manifest_event_lost(&m->events[i]);
 	return nr;
 }
 

@@ -177,21 +177,11 @@ static void in_flight(struct report *r)
 	}
 }
 
-static void late(struct report *r)
+static void problems(struct report *r)
 {
 	const struct manifest *m = &r->s->manifest;
 	_cleanup_(buf_done) struct buf b = {};
 
-	for (u32 i = 0; i < m->nr_events; i++) {
-		if (!m->events[i].late.n)
-			continue;
-		b.len = 0;
-		show_exact(&b, m->events[i].late.n);
-		buf_puts(&b, " rows of ");
-		put_words(&b, m->events[i].name);
-		buf_puts(&b, " came too late for their place in time and were dropped");
-		point(r, &b);
-	}
 	for (u32 i = 0; i < m->nr_problems; i++) {
 		if (is_said(m, m->problems[i]))
 			continue;
@@ -247,10 +237,9 @@ static void check_events(struct report *r)
 		b.len = 0;
 		if (!manifest_event_adds_up(e, ev && schema_is_core(ev))) {
 			put_words(&b, e->name);
-			buf_printf(
-				&b, ": DOES NOT ADD UP: %llu emitted, %llu written, lost or late",
-				(unsigned long long)e->emitted.n,
-				(unsigned long long)(e->written.n + e->lost_writer.n + e->late.n));
+			buf_printf(&b, ": DOES NOT ADD UP: %llu emitted, %llu written or lost",
+				   (unsigned long long)e->emitted.n,
+				   (unsigned long long)(e->written.n + e->lost_writer.n));
 			point(r, &b);
 		} else if (ev && m->complete && e->written.known &&
 			   r->s->rows_are_counted[ev->slot] &&
@@ -331,7 +320,6 @@ static void conserved_events(struct report *r)
 		{ "emitted", .always = true },
 		{ "written" },
 		{ "lost_writer" },
-		{ "late" },
 		{ "in the trace" },
 		{ "in flight" },
 		{ "", .left = true },
@@ -353,10 +341,6 @@ static void conserved_events(struct report *r)
 		put_maybe(&t, &e->emitted);
 		put_maybe(&t, &e->written);
 		put_maybe(&t, &e->lost_writer);
-		if (e->late.known)
-			table_count(&t, e->late.n);
-		else
-			table_put(&t, "%s", "");
 		if (ev && r->s->rows_are_counted[ev->slot])
 			table_count(&t, r->s->rows[ev->slot]);
 		else
@@ -387,7 +371,7 @@ void report_unseen(struct report *r)
 	missed(r);
 	unnamed(r);
 	in_flight(r);
-	late(r);
+	problems(r);
 	check_events(r);
 	check_holes(r);
 	if (r->out.len == start) {
