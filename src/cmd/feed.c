@@ -223,14 +223,15 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	if (f->comm) {
 		r = dfa_compile(&f->comm, 1, dfa, d);
 		if (r < 0)
-			return r;
+			return r == -ENOMEM ? r : diag_context(d, r, "--comm");
 		o->comm = dfa;
 	}
 	if (f->cgroups.nr > CAPTURE_MAX_CGROUPS)
 		return diag_err(d, -E2BIG, "at most %d cgroups can be given", CAPTURE_MAX_CGROUPS);
 	for (u32 i = 0; i < f->cgroups.nr; i++) {
 		if (stat(f->cgroups.v[i], &st) || !S_ISDIR(st.st_mode))
-			return diag_err(d, -ENOENT, "there is no cgroup %s", f->cgroups.v[i]);
+			return diag_err(d, -ENOENT, "--cgroup: there is no cgroup '%s'",
+					f->cgroups.v[i]);
 		o->cgroups[o->nr_cgroups++] = f->cgroups.v[i];
 	}
 	memcpy(l->sample, o->cfg.sample, sizeof(l->sample));
