@@ -70,8 +70,6 @@ static const struct lines_style style = {
 };
 
 static const struct sink_ops ops = {
-	.name = "csv",
-	.doc = "comma-separated values, a file an event",
 	.rows = lines_rows,
 	.flush = lines_flush,
 	.close = lines_close,

@@ -42,8 +42,6 @@ static const struct lines_style style = {
 };
 
 static const struct sink_ops ops = {
-	.name = "jsonl",
-	.doc = "JSON Lines, an object a row",
 	.rows = lines_rows,
 	.flush = lines_flush,
 	.close = lines_close,

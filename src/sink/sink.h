@@ -24,8 +24,6 @@ struct sink {
 #define SINK_WALL "wall"
 
 struct sink_ops {
-	const char *name; /* as --to and --format take it */
-	const char *doc;
 	/* Writes rows [from, to) of a batch. 0 or negative errno; -EPIPE: nobody reads any more. */
 	int (*rows)(struct sink *s, const struct batch *b, u32 from, u32 to, struct diag *d);
 	/* Hands everything to the system. */
