@@ -333,7 +333,6 @@ static int on_record(void *ctx, const struct sn_hdr *rec, size_t size)
 	if (rec->valid & SN_NAMES_ONLY || (!schema_is_core(ev) && !(l->events >> ev->slot & 1)))
 		return 0;
 	enrich_names(l->enrich, ev, rec, size, &names);
-	l->rows[ev->slot]++;
 	return l->fn(l->ctx, ev, rec, size, &names);
 }
 

@@ -34,7 +34,6 @@ struct feed {
 	u32 sample[SN_NR_EVENTS]; /* 1 in so many is kept */
 	u32 uids[SN_MAX_UIDS], nr_uids;
 	u64 started_ns, started_wall_ns, stopped_ns, stopped_wall_ns;
-	u64 rows[SN_NR_EVENTS];               /* handed out */
 	u64 lost[SN_NR_EVENTS][SN_NR_CAUSES]; /* rows, by holes that were handed out */
 	feed_fn fn;
 	void *ctx;
