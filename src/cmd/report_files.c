@@ -89,8 +89,8 @@ void report_times(struct report *r)
 		{ "", .left = true, .always = true },
 		{ "ops" },
 		{ "time" },
-		{ "share" },
-		{ "avg", .group = "took" },
+		{ "share", .drop = 1 },
+		{ "avg", .group = "took", .drop = 2 },
 		{ "p50", .group = "took" },
 		{ "p99", .group = "took" },
 		{ "max", .group = "took" },
@@ -326,7 +326,7 @@ void report_slow(struct report *r)
 		{ "pid" },
 		{ "thread", .left = true },
 		{ "call", .left = true },
-		{ "result" },
+		{ "result", .drop = 1 },
 		{ "path", .left = true },
 	};
 	const struct fileops *f = &r->s->fileops;

@@ -22,9 +22,9 @@ static void warn_losses(struct report *r)
 		{ "event", .left = true },
 		{ "records" },
 		{ "because", .left = true },
-		{ "holes", .drop = 1 },
-		{ "time in holes", .drop = 2 },
-		{ "first at" },
+		{ "holes", .drop = 2 },
+		{ "time in holes", .drop = 3 },
+		{ "first at", .drop = 1 },
 		{ "last until" },
 	};
 	_cleanup_(table_done) struct table t = {};

@@ -65,6 +65,10 @@ same report-100.txt "$sonde" report --width 100 trace
 narrow 100
 same report-narrow.txt "$sonde" report --width 80 --top 3 --by bytes trace
 narrow 80
+for events in block vfs_open,vfs_write,vfs_fsync,block; do
+	"$sonde" report --width 70 -e "$events" --top 3 trace >out
+	narrow 70
+done
 same report-verbose.txt "$sonde" report -v --by ops --top 2 trace
 same report-window.txt "$sonde" report --since 3s --until 3.5s trace
 same report-vfs.txt "$sonde" report -e vfs trace
