@@ -131,7 +131,7 @@ void show_text(struct buf *b, const char *p, size_t len)
 
 	for (size_t i = 0; i < len; i += n) {
 		n = utf8((const u8 *)p + i, len - i, &c);
-		if (n && !is_harmful(c)) {
+		if (n && !is_harmful(c) && (c != ' ' || i + 1 < len)) {
 			buf_put(b, p + i, n);
 			continue;
 		}

@@ -19,8 +19,9 @@ void show_exact(struct buf *b, u64 nr);
 /* "12%"; "<1%" and ">99%" where rounding would say none or all; "" of nothing */
 void show_share(struct buf *b, u64 part, u64 whole);
 /*
- * Text from a trace: control characters, bytes that are no UTF-8 and characters
- * that reorder others are written as \xNN, so that a name is one line and only a name.
+ * Text from a trace: control characters, bytes that are no UTF-8, characters that
+ * reorder others, and a blank at the end, which nobody would see, are written as \xNN,
+ * so that a name is one line and only a name.
  */
 void show_text(struct buf *b, const char *p, size_t len);
 /* The same in at most width columns; "..." for what is left out, in the middle or at the end. */

@@ -74,6 +74,7 @@ TEST(counts_and_shares)
 TEST(texts)
 {
 	check_str(SHOWN(show_text(&b, TEXT("/home/ann/a b"))), "/home/ann/a b");
+	check_str(SHOWN(show_text(&b, TEXT(" a b "))), " a b\\x20");
 	check_str(SHOWN(show_text(&b, TEXT("a\nb\033[31m\177"))), "a\\x0ab\\x1b[31m\\x7f");
 	check_str(SHOWN(show_text(&b, TEXT("gr\xc3\xbc\xc3\x9f"))), "gr\xc3\xbc\xc3\x9f");
 	check_str(SHOWN(show_text(&b, TEXT("\xc3"))), "\\xc3");
