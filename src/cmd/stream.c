@@ -52,7 +52,7 @@ static int open_sink(struct streaming *s, const struct stream_opts *o, struct di
 	int fd = STDOUT_FILENO, r;
 
 	if (o->output) {
-		fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		fd = open(o->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 		if (fd < 0)
 			return diag_errno(d, -errno, "cannot write %s", o->output);
 		s->fd = fd;
@@ -71,9 +71,13 @@ static int begin(struct streaming *s, const struct stream_opts *o, struct diag *
 	r = feed_start(&s->feed, on_row, s, d);
 	r = r < 0 ? r : feed_check_seen(&s->feed, false, d);
 	r = r < 0 ? r : feed_go(&s->feed, &o->run, d);
-	if (r >= 0)
-		fprintf(stderr, "recording%s\n", o->command ? "" : "; Ctrl-C ends it");
-	return r;
+	if (r < 0)
+		return r;
+	/* What was in the file stays until there is something to put in its place. */
+	if (s->fd >= 0 && ftruncate(s->fd, 0) < 0 && errno != EINVAL)
+		return diag_errno(d, -errno, "cannot empty %s", o->output);
+	fprintf(stderr, "recording%s\n", o->command ? "" : "; Ctrl-C ends it");
+	return 0;
 }
 
 /* Until something ends it. 0 or negative errno. */
