@@ -157,6 +157,15 @@ void fields_done(struct fields *f)
 	*f = (struct fields){};
 }
 
+static int check_once(const char *const *names, u32 nr, struct diag *d)
+{
+	for (u32 i = 0; i < nr; i++)
+		for (u32 k = 0; k < i; k++)
+			if (!strcmp(names[i], names[k]))
+				return diag_err(d, -EINVAL, "field '%s' is named twice", names[i]);
+	return 0;
+}
+
 static int check_field(const char *name, u64 events, struct diag *d)
 {
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
@@ -215,6 +224,9 @@ static int read_fields(const struct opt_strings *words, u64 events, struct field
 		if (r < 0)
 			return r;
 	}
+	r = check_once(f.names, nr, d);
+	if (r < 0)
+		return r;
 	*ret = f;
 	f = (struct fields){};
 	return 0;
