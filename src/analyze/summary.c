@@ -23,7 +23,7 @@ void summary_free(struct summary *s)
 /* Takes the batches of one event. */
 typedef int (*take_fn)(struct summary *s, const struct batch *b);
 
-/* Damage costs what is behind it. Short memory is no damage. */
+/* Damage costs the rows that it is in. Short memory is no damage. */
 static int damaged(struct diag *damage, int r, struct diag *d)
 {
 	if (r == -ENOMEM)
@@ -51,14 +51,18 @@ static int each_batch(struct summary *s, struct trace *t, const struct sn_event 
 	r = trace_cursor_open(t, ev, own, from_ns, to_ns, &c, damage);
 	if (r < 0)
 		return damaged(damage, r, d);
-	for (;;) {
-		r = trace_cursor_next(c, &b, damage);
-		if (r <= 0)
-			return r ? damaged(damage, r, d) : 0;
+	while ((r = trace_cursor_next(c, &b, damage))) {
+		if (r < 0) {
+			r = damaged(damage, r, d);
+			if (r < 0)
+				return r;
+			continue; /* what follows may be whole */
+		}
 		r = take(s, b);
 		if (r < 0)
 			return diag_errno(d, r, "cannot sum up %s", ev->name);
 	}
+	return 0;
 }
 
 static int take_procs(struct summary *s, const struct batch *b)

@@ -34,7 +34,7 @@ struct summary {
 	struct loss *losses;
 	u32 nr_losses;
 	unsigned int nr_damaged;           /* parts whose end was cut off */
-	struct diag damages[SN_NR_EVENTS]; /* what stopped the reading of an event, or "" */
+	struct diag damages[SN_NR_EVENTS]; /* why rows of an event could not be read, or "" */
 	u64 start_ns,
 		end_ns; /* CLOCK_MONOTONIC; of the recording, or of the rows if it does not say */
 	bool start_is_known, end_is_known;
@@ -43,7 +43,7 @@ struct summary {
 
 /*
  * Reads the trace. 0, or negative errno with a sentence; ret is then untouched.
- * Damage in an event's files costs that event only, see damages.
+ * Damage in an event's files costs the row groups that it is in, see damages.
  */
 int summary_read(struct trace *t, const struct summary_opts *opts, struct summary **ret,
 		 struct diag *d);

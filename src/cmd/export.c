@@ -77,6 +77,8 @@ struct export
 	u64 asked;  /* the same, with those that have no rows */
 	u64 from_ns, to_ns;
 	struct diag *d;
+	struct diag *
+		damage; /* why rows could not be read: those that can be are written all the same */
 };
 
 /* The rows of one event, as far as they were read. */
@@ -136,13 +138,24 @@ static int open_cursor(const struct export *x, const struct sn_event *ev, struct
 				 ret, x->d);
 }
 
+/* The next batch that can be read. 1, 0 at the end, or -ENOMEM. */
+static int next_whole(const struct export *x, struct trace_cursor *c, const struct batch **ret)
+{
+	int r;
+
+	do
+		r = trace_cursor_next(c, ret, x->damage);
+	while (r < 0 && r != -ENOMEM);
+	return r;
+}
+
 /* The next batch with rows, from its first wanted row on. */
 static int next_batch(const struct export *x, struct input *in)
 {
 	int r;
 
 	do {
-		r = trace_cursor_next(in->cursor, &in->batch, x->d);
+		r = next_whole(x, in->cursor, &in->batch);
 		if (r <= 0) {
 			in->batch = NULL;
 			return r;
@@ -371,7 +384,7 @@ static int say_lost(const struct export *x)
 
 	r = trace_cursor_open(x->trace, schema_event(SN_SLOT_lost), columns, 0, UINT64_MAX, &c,
 			      x->d);
-	while (r >= 0 && (r = trace_cursor_next(c, &b, x->d)) > 0)
+	while (r >= 0 && (r = next_whole(x, c, &b)) > 0)
 		lost += lost_in(x, b);
 	if (r >= 0 && lost)
 		cmd_warn("export", "%llu record%s lost while recording and %s missing here: %s",
@@ -514,7 +527,8 @@ static int cmd_export(const struct export_opts *o)
 {
 	_cleanup_(trace_freep) struct trace *trace = NULL;
 	struct diag d = {};
-	struct export x = { .o = o, .d = &d };
+	struct diag damage = {};
+	struct export x = { .o = o, .d = &d, .damage = &damage };
 	unsigned int nr_damaged;
 	int r;
 
@@ -558,6 +572,9 @@ static int cmd_export(const struct export_opts *o)
 			 "%u file%s of the trace %s cut by a crash: %s last rows are gone",
 			 nr_damaged, nr_damaged == 1 ? "" : "s", nr_damaged == 1 ? "was" : "were",
 			 nr_damaged == 1 ? "its" : "their");
-	return EXIT_DONE;
+	if (!damage.text[0])
+		return EXIT_DONE;
+	cmd_warn("export", "some rows are missing: %s", damage.text);
+	return EXIT_PARTIAL;
 }
 CMD_RUN(export)

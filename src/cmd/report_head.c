@@ -93,8 +93,8 @@ static void warn_damages(struct report *r)
 		b.len = 0;
 		show_text(&b, s->damages[slot].text, strlen(s->damages[slot].text));
 		buf_putc(&b, '\0');
-		report_warn(r, "DAMAGED: rows of %s are missing from here on: %s",
-			    schema_event(slot)->name, b.data);
+		report_warn(r, "DAMAGED: some rows of %s are missing: %s", schema_event(slot)->name,
+			    b.data);
 	}
 }
 
