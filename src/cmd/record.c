@@ -307,7 +307,8 @@ static int open_writer(struct recording *r, struct diag *d)
 	int err;
 
 	if (r->opts->dir) {
-		(void)snprintf(r->dir, sizeof(r->dir), "%s", r->opts->dir);
+		if (snprintf(r->dir, sizeof(r->dir), "%s", r->opts->dir) >= (int)sizeof(r->dir))
+			return diag_errno(d, -ENAMETOOLONG, "cannot make the directory");
 		return trace_writer_open(r->dir, &opts, &r->writer, d);
 	}
 	(void)localtime_r(&now, &tm);
