@@ -614,6 +614,18 @@ void feed_put_losses(struct buf *b, const struct feed_losses *lost)
 			   (unsigned long long)lost->skipped);
 }
 
+void feed_warn_losses(const struct feed *l, const struct feed_losses *lost)
+{
+	_cleanup_(buf_done) struct buf b = {};
+
+	if (!feed_nr_lost(lost) && !lost->skipped)
+		return;
+	feed_put_losses(&b, lost);
+	buf_putc(&b, '\0');
+	if (!b.failed)
+		cmd_warn(l->name, "LOST: %s", b.data);
+}
+
 int feed_exit_status(const struct feed *l, const struct run_opts *run,
 		     const struct feed_losses *lost)
 {

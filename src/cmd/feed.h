@@ -92,6 +92,8 @@ void feed_losses(struct feed *l, struct feed_losses *ret);
 u64 feed_nr_lost(const struct feed_losses *lost);
 /* "12 rows: 5 to full rings ..., 7 to a full disk"; nothing of what was not lost. */
 void feed_put_losses(struct buf *b, const struct feed_losses *lost);
+/* The same as a sentence; none if nothing was lost. */
+void feed_warn_losses(const struct feed *l, const struct feed_losses *lost);
 
 /* The status that a recording ends with that did not fail. lost: all that was. */
 int feed_exit_status(const struct feed *l, const struct run_opts *run,

@@ -449,8 +449,12 @@ static int cmd_record(const struct record_opts *o)
 	err = record(&r, &d);
 	err2 = finish(&r, &d);
 	feed_wipe_progress(&r.feed);
-	if (!o->quiet)
+	if (!o->quiet) {
 		say_summary(&r);
+	} else {
+		feed_losses(&r.feed, &lost); /* what could not be written was told when it was */
+		feed_warn_losses(&r.feed, &lost);
+	}
 	if (err < 0 || err2 < 0)
 		return feed_fail(&r.feed, err < 0 ? err : err2, &d);
 	record_losses(&r.feed, r.writer, &lost);

@@ -61,7 +61,7 @@ static const struct opt record_rows[] = {
 	  .help = "begin a new file of an event when one is this old" },
 	{ .name = "quiet", .short_name = 'q', .metavar = "", .type = OPT_FLAG,
 	  AT(quiet),
-	  .help = "no progress and no summary" },
+	  .help = "no progress and no summary; what was lost is said all the same" },
 	{ .metavar = "CMD", .type = OPT_REST, AT(command),
 	  .help = "command to run and trace, with its arguments; it and what it starts is "
 		  "recorded as long as it runs, and nothing else unless -a is given" },

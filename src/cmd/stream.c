@@ -93,18 +93,6 @@ static int stream(struct streaming *s, const struct run_opts *run)
 	return r;
 }
 
-static void say_losses(struct streaming *s, const struct feed_losses *lost)
-{
-	_cleanup_(buf_done) struct buf b = {};
-
-	if (!feed_nr_lost(lost) && !lost->skipped)
-		return;
-	feed_put_losses(&b, lost);
-	buf_putc(&b, '\0');
-	if (!b.failed)
-		cmd_warn(s->feed.name, "LOST: %s", b.data);
-}
-
 static int cmd_stream(const struct stream_opts *o)
 {
 	_cleanup_(streaming_done) struct streaming s = { .fd = -1 };
@@ -136,7 +124,7 @@ static int cmd_stream(const struct stream_opts *o)
 	if (err < 0)
 		return feed_fail(&s.feed, err, d.text[0] ? &d : &s.diag);
 	feed_losses(&s.feed, &lost);
-	say_losses(&s, &lost);
+	feed_warn_losses(&s.feed, &lost);
 	feed_say_left(&s.feed);
 	return feed_exit_status(&s.feed, &o->run, &lost);
 }
