@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -106,6 +107,19 @@ int target_go(struct target *t, struct diag *d)
 	return diag_errno(d, -err, "cannot execute %s", t->argv[0]);
 }
 
+/* Older kernels say EINVAL of a thread that is no process, newer ones ENOENT. */
+static int no_process(u32 pid, struct diag *d)
+{
+	char path[64];
+
+	if (errno != ESRCH && errno != EINVAL && errno != ENOENT)
+		return diag_errno(d, -errno, "cannot watch process %u", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (access(path, F_OK) == 0)
+		(void)diag_hint(d, 0, "it is a thread: --tid takes it");
+	return diag_err(d, -ESRCH, "there is no process %u", pid);
+}
+
 int target_watch(struct target *t, const u32 *pids, u32 nr, struct diag *d)
 {
 	int fd;
@@ -115,10 +129,8 @@ int target_watch(struct target *t, const u32 *pids, u32 nr, struct diag *d)
 		return -ENOMEM;
 	for (u32 i = 0; i < nr; i++) {
 		fd = (int)syscall(SYS_pidfd_open, (pid_t)pids[i], 0);
-		if (fd < 0 && (errno == ESRCH || errno == EINVAL))
-			return diag_err(d, -ESRCH, "there is no process %u", pids[i]);
 		if (fd < 0)
-			return diag_errno(d, -errno, "cannot watch process %u", pids[i]);
+			return no_process(pids[i], d);
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 		t->pidfds[t->nr_pidfds++] = fd;
 	}
