@@ -138,23 +138,6 @@ struct columns {
 	const struct column *error, *requeues, *parts;
 };
 
-static const struct column *find(const struct batch *b, const char *name)
-{
-	int at = schema_column(b->ev, name);
-
-	return at < 0 ? NULL : &b->columns[at];
-}
-
-static bool known(const struct column *c, u32 row)
-{
-	return c && !column_is_null(c, row);
-}
-
-static u64 num(const struct column *c, u32 row)
-{
-	return known(c, row) ? column_num(c, row) : 0;
-}
-
 static u32 log2_us(u64 ns)
 {
 	return MIN(63u - (u32)__builtin_clzll(ns / 1000 | 1), DISK_LOG2S - 1u);
@@ -163,8 +146,8 @@ static u32 log2_us(u64 ns)
 static void sum(struct disks *d, struct disk *disk, struct disk_op *op, const struct columns *c,
 		u32 row, const struct request *rq)
 {
-	bool failed = num(c->error, row) != 0;
-	u64 requeues = num(c->requeues, row);
+	bool failed = column_or_0(c->error, row) != 0;
+	u64 requeues = column_or_0(c->requeues, row);
 
 	op->nr++;
 	op->bytes += rq->bytes;
@@ -178,13 +161,13 @@ static void sum(struct disks *d, struct disk *disk, struct disk_op *op, const st
 	disk->nr_errors += failed;
 	disk->nr_requeues += requeues;
 	disk->nr_requeued += requeues > 0;
-	disk->nr_split += num(c->parts, row) > 1;
+	disk->nr_split += column_or_0(c->parts, row) > 1;
 	disk->nr_preflush += d->is_preflush;
 	hist_record(&disk->total, rq->end_ns - rq->start_ns);
 	disk->by_log2[log2_us(rq->end_ns - rq->start_ns)]++;
-	if (known(c->queue, row))
+	if (column_is_known(c->queue, row))
 		hist_record(&disk->queue, rq->queue_ns);
-	if (known(c->device, row))
+	if (column_is_known(c->device, row))
 		hist_record(&disk->device, rq->device_ns);
 	spans_add(&disk->busy, rq->start_ns, rq->end_ns);
 }
@@ -214,20 +197,20 @@ static int take_row(struct disks *d, const struct columns *c, u32 row)
 	u32 kind = text_column_get(&d->kind, row);
 	struct disk *disk = disk_of(d, text_column_get(&d->dev, row), kind);
 	struct request rq = { .next = PAIRMAP_NONE };
-	u64 dur_ns = num(c->dur, row);
+	u64 dur_ns = column_or_0(c->dur, row);
 
 	if (!disk)
 		return -ENOMEM;
 	read_flags(d, row);
-	rq.end_ns = num(c->ts, row);
+	rq.end_ns = column_or_0(c->ts, row);
 	rq.start_ns = rq.end_ns - MIN(dur_ns, rq.end_ns);
-	rq.op = num(c->op, row);
-	rq.rq = num(c->rq, row);
-	rq.sector = num(c->sector, row);
-	rq.bytes = num(c->bytes, row);
-	rq.queue_ns = num(c->queue, row);
-	rq.device_ns = num(c->device, row);
-	rq.proc_pid = (u32)num(c->pid, row);
+	rq.op = column_or_0(c->op, row);
+	rq.rq = column_or_0(c->rq, row);
+	rq.sector = column_or_0(c->sector, row);
+	rq.bytes = column_or_0(c->bytes, row);
+	rq.queue_ns = column_or_0(c->queue, row);
+	rq.device_ns = column_or_0(c->device, row);
+	rq.proc_pid = (u32)column_or_0(c->pid, row);
 	rq.disk = (u32)(disk - d->at);
 	rq.disk_op = (u8)op_of(d, disk, text_column_get(&d->blk_op, row));
 	rq.moves_data = disk->ops[rq.disk_op].moves_data;
@@ -240,18 +223,18 @@ static int take_row(struct disks *d, const struct columns *c, u32 row)
 int disks_batch(struct disks *d, const struct batch *b)
 {
 	struct columns c = {
-		.ts = find(b, "ts"),
-		.op = find(b, "op"),
-		.pid = find(b, "pid"),
-		.rq = find(b, "rq"),
-		.sector = find(b, "sector"),
-		.bytes = find(b, "bytes"),
-		.dur = find(b, "dur_ns"),
-		.queue = find(b, "queue_ns"),
-		.device = find(b, "device_ns"),
-		.error = find(b, "error"),
-		.requeues = find(b, "requeues"),
-		.parts = find(b, "parts"),
+		.ts = batch_column(b, "ts"),
+		.op = batch_column(b, "op"),
+		.pid = batch_column(b, "pid"),
+		.rq = batch_column(b, "rq"),
+		.sector = batch_column(b, "sector"),
+		.bytes = batch_column(b, "bytes"),
+		.dur = batch_column(b, "dur_ns"),
+		.queue = batch_column(b, "queue_ns"),
+		.device = batch_column(b, "device_ns"),
+		.error = batch_column(b, "error"),
+		.requeues = batch_column(b, "requeues"),
+		.parts = batch_column(b, "parts"),
 	};
 	int r;
 

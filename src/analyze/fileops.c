@@ -142,23 +142,6 @@ struct row {
 	bool is_pipe, failed;
 };
 
-static const struct column *find(const struct batch *b, const char *name)
-{
-	int at = schema_column(b->ev, name);
-
-	return at < 0 ? NULL : &b->columns[at];
-}
-
-static bool known(const struct column *c, u32 row)
-{
-	return c && !column_is_null(c, row);
-}
-
-static u64 num(const struct column *c, u32 row)
-{
-	return known(c, row) ? column_num(c, row) : 0;
-}
-
 static u32 add_file(struct fileops *f)
 {
 	u32 cap = f->cap_files ? f->cap_files * 2 : 256;
@@ -241,7 +224,7 @@ static u64 name_key(u32 dev, u64 gen)
 
 int fileops_names(struct fileops *f, const struct batch *b)
 {
-	const struct column *ino = find(b, "ino"), *gen = find(b, "gen");
+	const struct column *ino = batch_column(b, "ino"), *gen = batch_column(b, "gen");
 	u32 *place, name;
 	int r;
 
@@ -252,8 +235,8 @@ int fileops_names(struct fileops *f, const struct batch *b)
 		name = text_column_get(&f->path, row);
 		if (name == TEXT_NONE)
 			continue;
-		place = pairmap_put(&f->names, num(ino, row),
-				    name_key(text_column_get(&f->dev, row), num(gen, row)));
+		place = pairmap_put(&f->names, column_or_0(ino, row),
+				    name_key(text_column_get(&f->dev, row), column_or_0(gen, row)));
 		if (!place)
 			return -ENOMEM;
 		if (*place == PAIRMAP_NONE)
@@ -266,9 +249,9 @@ int fileops_names(struct fileops *f, const struct batch *b)
 static u32 file_of(struct fileops *f, const struct columns *c, u32 row, bool is_pipe)
 {
 	u32 dev = text_column_get(&f->dev, row), path, own, file;
-	u64 ino = num(c->ino, row);
+	u64 ino = column_or_0(c->ino, row);
 
-	if (known(f->path.c, row)) {
+	if (column_is_known(f->path.c, row)) {
 		own = ((const u32 *)f->path.c->data)[row];
 		if (f->seen[own].file != PAIRMAP_NONE && f->seen[own].dev == dev)
 			return f->seen[own].file;
@@ -279,8 +262,8 @@ static u32 file_of(struct fileops *f, const struct columns *c, u32 row, bool is_
 	} else if (is_pipe) {
 		file = file_named(f, &f->by_ino, text_column_get(&f->type, row), UINT64_MAX, row,
 				  TEXT_NONE, 0);
-	} else if (known(c->ino, row)) {
-		path = pairmap_get(&f->names, ino, name_key(dev, num(c->gen, row)));
+	} else if (column_is_known(c->ino, row)) {
+		path = pairmap_get(&f->names, ino, name_key(dev, column_or_0(c->gen, row)));
 		if (path != PAIRMAP_NONE)
 			return file_named(f, &f->by_name, path, dev, row, path, 0);
 		file = file_named(f, &f->by_ino, ino, dev, row, TEXT_NONE, ino);
@@ -409,7 +392,7 @@ static int sum_row(struct fileops *f, const struct columns *c, struct row *r, u3
 		  &(struct proc_seen){ .start_ns = r->start_ns,
 				       .comm = text_column_get(&f->comm, row),
 				       .cmdline = text_column_get(&f->cmdline, row),
-				       .is_leader = num(c->tid, row) == r->pid });
+				       .is_leader = column_or_0(c->tid, row) == r->pid });
 
 	r->is_pipe = is_pipe_type(f, text_column_get(&f->type, row));
 	r->failed = r->ret < 0;
@@ -503,7 +486,7 @@ look_ahead(const struct fileops *f, const struct columns *c, u32 row, u32 nr)
 	u32 i, at;
 
 	for (u32 ahead = 8; ahead <= 16; ahead += 8) {
-		if (row + ahead >= nr || !known(path, row + ahead))
+		if (row + ahead >= nr || !column_is_known(path, row + ahead))
 			return;
 		i = f->seen[((const u32 *)path->data)[row + ahead]].file;
 		if (i == PAIRMAP_NONE)
@@ -514,7 +497,7 @@ look_ahead(const struct fileops *f, const struct columns *c, u32 row, u32 nr)
 			__builtin_prefetch(&file->lat, 1);
 			continue;
 		}
-		at = hist_bucket(num(c->dur, row + ahead)) - file->lat.first;
+		at = hist_bucket(column_or_0(c->dur, row + ahead)) - file->lat.first;
 		if (at < file->lat.nr_counts)
 			__builtin_prefetch(&file->lat.counts[at], 1);
 	}
@@ -523,14 +506,14 @@ look_ahead(const struct fileops *f, const struct columns *c, u32 row, u32 nr)
 int fileops_batch(struct fileops *f, const struct batch *b)
 {
 	struct columns c = {
-		.ts = find(b, "ts"),
-		.pid = find(b, "pid"),
-		.tid = find(b, "tid"),
-		.op = find(b, "op"),
-		.dur = find(b, "dur_ns"),
-		.ret = find(b, "ret"),
-		.ino = find(b, "ino"),
-		.gen = find(b, "gen"),
+		.ts = batch_column(b, "ts"),
+		.pid = batch_column(b, "pid"),
+		.tid = batch_column(b, "tid"),
+		.op = batch_column(b, "op"),
+		.dur = batch_column(b, "dur_ns"),
+		.ret = batch_column(b, "ret"),
+		.ino = batch_column(b, "ino"),
+		.gen = batch_column(b, "gen"),
 	};
 	struct row r;
 	int err;
@@ -540,19 +523,19 @@ int fileops_batch(struct fileops *f, const struct batch *b)
 	err = begin(f, b);
 	for (u32 row = 0; err == 0 && row < b->nr; row++) {
 		look_ahead(f, &c, row, b->nr);
-		r.ts = num(c.ts, row);
+		r.ts = column_or_0(c.ts, row);
 		if (r.ts < f->from_ns || r.ts > f->to_ns)
 			continue;
-		r.ret = (s64)num(c.ret, row);
+		r.ret = (s64)column_or_0(c.ret, row);
 		/* Interrupted and made again: the user sees one operation, and that is the other row. */
 		if (r.ret <= -512 && r.ret >= -516) {
 			f->nr_restarted++;
 			continue;
 		}
-		r.dur_ns = num(c.dur, row);
+		r.dur_ns = column_or_0(c.dur, row);
 		r.start_ns = r.ts - MIN(r.dur_ns, r.ts);
-		r.op = num(c.op, row);
-		r.pid = (u32)num(c.pid, row);
+		r.op = column_or_0(c.op, row);
+		r.pid = (u32)column_or_0(c.pid, row);
 		err = sum_row(f, &c, &r, row);
 	}
 	return f->texts->failed ? -ENOMEM : err;

@@ -59,31 +59,6 @@ static struct proc_note *add_note(struct procs *p)
 	return notes;
 }
 
-static const struct column *find(const struct batch *b, const char *name)
-{
-	int at = schema_column(b->ev, name);
-
-	return at < 0 ? NULL : &b->columns[at];
-}
-
-static bool is_known(const struct batch *b, const char *name, u32 row)
-{
-	const struct column *c = find(b, name);
-
-	return c && !column_is_null(c, row);
-}
-
-static u64 value(const struct column *c, u32 row)
-{
-	return c && !column_is_null(c, row) ? column_num(c, row) : 0;
-}
-
-/* The number in the named column, or 0 if it is null. */
-static u64 num(const struct batch *b, const char *name, u32 row)
-{
-	return value(find(b, name), row);
-}
-
 /* Arguments as other rows have them, joined by a blank: in tasks and proc_exec NUL parts them. */
 static u32 joined(struct procs *p, u32 args)
 {
@@ -117,9 +92,9 @@ static int note_seen(struct procs *p, const struct batch *b, u32 row)
 	if (!n)
 		return -ENOMEM;
 	n->kind = NOTE_SEEN;
-	n->ts = num(b, "ts", row);
-	n->pid = (u32)num(b, "pid", row);
-	n->is_leader = n->pid == (u32)num(b, "tid", row);
+	n->ts = batch_num(b, "ts", row);
+	n->pid = (u32)batch_num(b, "pid", row);
+	n->is_leader = n->pid == (u32)batch_num(b, "tid", row);
 	n->name = text_column_get(&p->comm, row);
 	n->args = text_column_get(&p->cmdline, row);
 	return 0;
@@ -127,8 +102,8 @@ static int note_seen(struct procs *p, const struct batch *b, u32 row)
 
 static int note_row(struct procs *p, const struct batch *b, u32 row, enum note_kind kind)
 {
-	u32 pid = (u32)num(b, "pid", row);
-	bool is_leader = pid == (u32)num(b, "tid", row);
+	u32 pid = (u32)batch_num(b, "pid", row);
+	bool is_leader = pid == (u32)batch_num(b, "tid", row);
 	struct proc_note *n;
 
 	if ((kind == NOTE_TASK || kind == NOTE_RENAME) && !is_leader)
@@ -139,19 +114,19 @@ static int note_row(struct procs *p, const struct batch *b, u32 row, enum note_k
 	if (!n)
 		return -ENOMEM;
 	n->kind = kind;
-	n->ts = num(b, "ts", row);
+	n->ts = batch_num(b, "ts", row);
 	n->pid = pid;
 	n->name = text_column_get(&p->name, row);
 	n->args = joined(p, text_column_get(&p->args, row));
-	n->start_ns = num(b, "start_ns", row);
-	n->ppid = (u32)num(b, "parent_pid", row);
-	n->is_kthread = num(b, "kthread", row);
-	n->code = (u32)num(b, "code", row);
-	n->lived_ns = num(b, "dur_ns", row);
-	n->has_code = is_known(b, "code", row);
+	n->start_ns = batch_num(b, "start_ns", row);
+	n->ppid = (u32)batch_num(b, "parent_pid", row);
+	n->is_kthread = batch_num(b, "kthread", row);
+	n->code = (u32)batch_num(b, "code", row);
+	n->lived_ns = batch_num(b, "dur_ns", row);
+	n->has_code = column_is_known(batch_column(b, "code"), row);
 	if (kind == NOTE_FORK) {
 		n->ppid = pid;
-		n->pid = (u32)num(b, "child_pid", row);
+		n->pid = (u32)batch_num(b, "child_pid", row);
 	}
 	return 0;
 }
@@ -354,8 +329,9 @@ int procs_build(struct procs *p)
 
 int procs_see_batch(struct procs *p, const struct batch *b)
 {
-	const struct column *ts = find(b, "ts"), *pid = find(b, "pid"), *tid = find(b, "tid");
-	const struct column *dur = find(b, "dur_ns");
+	const struct column *ts = batch_column(b, "ts"), *pid = batch_column(b, "pid"),
+			    *tid = batch_column(b, "tid");
+	const struct column *dur = batch_column(b, "dur_ns");
 	struct proc_seen seen;
 	u64 end_ns;
 	u32 i;
@@ -365,12 +341,12 @@ int procs_see_batch(struct procs *p, const struct batch *b)
 	if (r == 0)
 		r = text_column_begin(&p->cmdline, p->texts, b, "cmdline");
 	for (u32 row = 0; r == 0 && row < b->nr; row++) {
-		end_ns = value(ts, row);
-		seen.start_ns = end_ns - MIN(value(dur, row), end_ns);
+		end_ns = column_or_0(ts, row);
+		seen.start_ns = end_ns - MIN(column_or_0(dur, row), end_ns);
 		seen.comm = text_column_get(&p->comm, row);
 		seen.cmdline = text_column_get(&p->cmdline, row);
-		seen.is_leader = value(pid, row) == value(tid, row);
-		i = procs_find(p, (u32)value(pid, row), end_ns);
+		seen.is_leader = column_or_0(pid, row) == column_or_0(tid, row);
+		i = procs_find(p, (u32)column_or_0(pid, row), end_ns);
 		if (i == PROC_NONE)
 			return -ENOMEM;
 		procs_see(&p->at[i], &seen);

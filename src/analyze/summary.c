@@ -87,15 +87,6 @@ static int take_fileops(struct summary *s, const struct batch *b)
 	return fileops_batch(&s->fileops, b);
 }
 
-static u64 num(const struct batch *b, const char *name, u32 row)
-{
-	int at = schema_column(b->ev, name);
-
-	if (at < 0 || column_is_null(&b->columns[at], row))
-		return 0;
-	return column_num(&b->columns[at], row);
-}
-
 static struct loss *loss_of(struct summary *s, u32 of, u32 cause)
 {
 	struct loss *losses;
@@ -136,8 +127,8 @@ static int take_lost(struct summary *s, const struct batch *b)
 	if (r == 0)
 		r = text_column_begin(&cause, &s->texts, b, "cause");
 	for (u32 row = 0; r == 0 && row < b->nr; row++) {
-		first_ns = num(b, "first_ns", row);
-		last_ns = MAX(num(b, "last_ns", row), first_ns);
+		first_ns = batch_num(b, "first_ns", row);
+		last_ns = MAX(batch_num(b, "last_ns", row), first_ns);
 		if (last_ns < s->from_ns || first_ns > s->to_ns)
 			continue;
 		if (!is_wanted(s, text_column_get(&of, row)))
@@ -145,7 +136,7 @@ static int take_lost(struct summary *s, const struct batch *b)
 		loss = loss_of(s, text_column_get(&of, row), text_column_get(&cause, row));
 		if (!loss)
 			return -ENOMEM;
-		loss->nr += num(b, "nr", row);
+		loss->nr += batch_num(b, "nr", row);
 		loss->nr_holes++;
 		loss->first_ns = MIN(loss->first_ns, first_ns);
 		loss->last_ns = MAX(loss->last_ns, last_ns);
@@ -159,7 +150,7 @@ static int take_first(struct summary *s, const struct batch *b)
 	u64 ts;
 
 	for (u32 row = 0; row < b->nr; row++) {
-		ts = num(b, "ts", row);
+		ts = batch_num(b, "ts", row);
 		s->start_ns = MIN(s->start_ns, ts);
 		s->end_ns = MAX(s->end_ns, ts);
 	}

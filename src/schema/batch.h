@@ -104,4 +104,30 @@ static inline u64 column_num(const struct column *c, u32 row)
 	}
 }
 
+/* The column of this name; NULL: the event has none, all is null. */
+static inline const struct column *batch_column(const struct batch *b, const char *name)
+{
+	int at = schema_column(b->ev, name);
+
+	return at < 0 ? NULL : &b->columns[at];
+}
+
+/* Of a column that may be NULL. */
+static inline bool column_is_known(const struct column *c, u32 row)
+{
+	return c && !column_is_null(c, row);
+}
+
+/* The same: the number at row, 0 if it is not known. */
+static inline u64 column_or_0(const struct column *c, u32 row)
+{
+	return column_is_known(c, row) ? column_num(c, row) : 0;
+}
+
+/* The same, of the column of this name. */
+static inline u64 batch_num(const struct batch *b, const char *name, u32 row)
+{
+	return column_or_0(batch_column(b, name), row);
+}
+
 #endif
