@@ -101,7 +101,7 @@ static int open_sink(struct export *x, int fd, bool with_event, struct sink **re
 	int r;
 
 	if (x->o->format == EXPORT_CSV)
-		r = csv_open(fd, names, ret, x->d);
+		r = csv_open(fd, names, false, ret, x->d);
 	else
 		r = jsonl_open(fd, names, with_event, ret, x->d);
 	if (!r && x->has_wall)

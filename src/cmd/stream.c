@@ -49,6 +49,7 @@ static int on_row(void *ctx, const struct sn_event *ev, const void *rec, size_t 
 static int open_sink(struct streaming *s, const struct stream_opts *o, struct diag *d)
 {
 	const char *const *names = (const char *const *)s->fields.names;
+	bool several = (s->feed.events & (s->feed.events - 1)) != 0;
 	int fd = STDOUT_FILENO, r;
 
 	if (o->output) {
@@ -57,7 +58,7 @@ static int open_sink(struct streaming *s, const struct stream_opts *o, struct di
 			return diag_errno(d, -errno, "cannot write %s", o->output);
 		s->fd = fd;
 	}
-	r = o->format == STREAM_CSV ? csv_open(fd, names, &s->sink, d)
+	r = o->format == STREAM_CSV ? csv_open(fd, names, several, &s->sink, d)
 				    : jsonl_open(fd, names, true, &s->sink, d);
 	if (r >= 0) /* what is missing is told whole, whatever columns the rows have */
 		s->sink->whole = 1ull << SN_SLOT_lost;

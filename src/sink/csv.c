@@ -34,6 +34,8 @@ static void put_header(struct lines *l, const struct sn_event *ev)
 {
 	if (l->last)
 		buf_putc(&l->out, '\n');
+	if (l->with_event)
+		buf_puts(&l->out, "event,");
 	for (u32 i = 0; i < lines_nr_columns(l, ev); i++) {
 		const char *name = lines_column(l, ev, i);
 
@@ -44,11 +46,12 @@ static void put_header(struct lines *l, const struct sn_event *ev)
 	buf_putc(&l->out, '\n');
 }
 
-static void put_nothing(struct lines *l, const struct sn_event *ev, struct buf *b)
+static void put_event(struct lines *l, const struct sn_event *ev, struct buf *b)
 {
-	(void)l;
-	(void)ev;
-	(void)b;
+	if (!l->with_event)
+		return;
+	buf_puts(b, ev->name);
+	buf_putc(b, ',');
 }
 
 static void put_no_key(struct lines *l, const struct sn_event *ev, u32 i, struct buf *b)
@@ -64,7 +67,7 @@ static const struct lines_style style = {
 	.end = "\n",
 	.after = ',',
 	.header = put_header,
-	.begin = put_nothing,
+	.begin = put_event,
 	.before = put_no_key,
 	.put_text = put_text,
 };
@@ -75,8 +78,8 @@ static const struct sink_ops ops = {
 	.close = lines_close,
 };
 
-int csv_open(int fd, const char *const *columns, struct sink **ret, struct diag *d)
+int csv_open(int fd, const char *const *columns, bool with_event, struct sink **ret, struct diag *d)
 {
 	(void)d;
-	return lines_open(fd, columns, false, &style, &ops, ret);
+	return lines_open(fd, columns, with_event, &style, &ops, ret);
 }

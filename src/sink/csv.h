@@ -9,8 +9,10 @@
  * A sink that writes rows of one event at a time to fd, which stays the caller's.
  * A header line comes first, and again, after an empty line, when the event changes.
  * columns: names to write, in this order, NULL-terminated; NULL is all. A name
- * that an event lacks is an empty value.
+ * that an event lacks is an empty value. with_event puts a column "event" first, for
+ * outputs that mix events.
  */
-int csv_open(int fd, const char *const *columns, struct sink **ret, struct diag *d);
+int csv_open(int fd, const char *const *columns, bool with_event, struct sink **ret,
+	     struct diag *d);
 
 #endif

@@ -62,7 +62,7 @@ TEST(random_rows_of_every_event)
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
 		fd = memfd_create("csv", MFD_CLOEXEC);
 		check(fd >= 0);
-		check_eq(csv_open(fd, NULL, &s, NULL), 0);
+		check_eq(csv_open(fd, NULL, false, &s, NULL), 0);
 		want.len = 0;
 		expect_header(&want, schema_event(slot));
 		for (u32 i = 0; i < 3; i++) {
@@ -84,7 +84,7 @@ TEST(random_rows_of_every_event)
 	buf_done(&want);
 }
 
-static const char *write_renames(const char *const *columns)
+static const char *write_renames(const char *const *columns, bool with_event)
 {
 	static char *got;
 	u8 rec[256] = {};
@@ -102,7 +102,7 @@ static const char *write_renames(const char *const *columns)
 	e->new_comm = (struct sn_str){ sizeof(*e), 1 };
 	e->old_comm = (struct sn_str){ sizeof(*e), 7 };
 	check_eq(batch_append(b, rec, sizeof(*e) + 7, NULL), 0);
-	check_eq(csv_open(fd, columns, &s, NULL), 0);
+	check_eq(csv_open(fd, columns, with_event, &s, NULL), 0);
 	check_eq(s->ops->rows(s, b, 0, 2, NULL), 0);
 	check_eq(s->ops->close(s, NULL), 0);
 	free(got);
@@ -117,12 +117,14 @@ TEST(columns_in_the_order_asked_for)
 	const char *const columns[] = { "new_comm", "ts", "no_such", "old_comm", "ts", NULL };
 	const char *const one[] = { "old_comm", NULL };
 
-	check_str(write_renames(columns), "new_comm,ts,no_such,old_comm,ts\n"
-					  "\"a,\"\"b\"\"\nc\",7,,,7\n"
-					  "a,18446744073709551615,,\"a,\"\"b\"\"\nc\","
-					  "18446744073709551615\n");
+	check_str(write_renames(columns, false), "new_comm,ts,no_such,old_comm,ts\n"
+						 "\"a,\"\"b\"\"\nc\",7,,,7\n"
+						 "a,18446744073709551615,,\"a,\"\"b\"\"\nc\","
+						 "18446744073709551615\n");
 	/* A row of one null is an empty line: there is nothing else it could be. */
-	check_str(write_renames(one), "old_comm\n\n\"a,\"\"b\"\"\nc\"\n");
+	check_str(write_renames(one, false), "old_comm\n\n\"a,\"\"b\"\"\nc\"\n");
+	check_str(write_renames(one, true),
+		  "event,old_comm\nproc_rename,\nproc_rename,\"a,\"\"b\"\"\nc\"\n");
 }
 
 TEST(null_is_not_the_empty_text)
@@ -138,7 +140,7 @@ TEST(null_is_not_the_empty_text)
 	((u32 *)live->columns[column].data)[0] = 0;
 	live->columns[column].valid[0] = 1;
 	live->columns[column].valid[1] = 0;
-	check_eq(csv_open(fd, columns, &s, NULL), 0);
+	check_eq(csv_open(fd, columns, false, &s, NULL), 0);
 	check_eq(s->ops->rows(s, live, 0, 2, NULL), 0);
 	check_eq(s->ops->close(s, NULL), 0);
 	got = rows_slurp(fd, &len);
@@ -171,7 +173,7 @@ TEST(more_columns_than_a_set_has_bits)
 				put_quoted(&want, &text);
 		}
 	buf_putc(&want, '\n');
-	check_eq(csv_open(fd, columns, &s, NULL), 0);
+	check_eq(csv_open(fd, columns, false, &s, NULL), 0);
 	rows_write(s, b);
 	check_eq(s->ops->close(s, NULL), 0);
 	got = rows_slurp(fd, &len);
@@ -193,7 +195,7 @@ TEST(another_event_has_its_own_header)
 	size_t len;
 	char *got;
 
-	check_eq(csv_open(fd, NULL, &s, NULL), 0);
+	check_eq(csv_open(fd, NULL, false, &s, NULL), 0);
 	for (u32 i = 0; i < 3; i++) {
 		if (i)
 			buf_putc(&want, '\n');
@@ -218,7 +220,7 @@ static int write_to(int fd, struct diag *d)
 	struct sink *s;
 	int r;
 
-	check_eq(csv_open(fd, NULL, &s, d), 0);
+	check_eq(csv_open(fd, NULL, false, &s, d), 0);
 	rows_write(s, b);
 	r = s->ops->flush(s, d);
 	check_eq(s->ops->close(s, NULL), 0);
@@ -255,7 +257,7 @@ TEST(an_event_that_is_whole_has_all_its_columns)
 	size_t len;
 	char *got;
 
-	check_eq(csv_open(fd, columns, &s, NULL), 0);
+	check_eq(csv_open(fd, columns, false, &s, NULL), 0);
 	s->whole = 1ull << SN_SLOT_lost;
 	for (u32 i = 0; i < 2; i++) {
 		check_eq(s->ops->rows(s, rows, 0, 1, NULL), 0);
@@ -285,7 +287,7 @@ TEST(nothing_to_close)
 {
 	struct sink *s;
 
-	check_eq(csv_open(STDOUT_FILENO, NULL, &s, NULL), 0);
+	check_eq(csv_open(STDOUT_FILENO, NULL, false, &s, NULL), 0);
 	check_eq(s->ops->close(NULL, NULL), 0);
 	check_eq(s->ops->close(s, NULL), 0);
 }
