@@ -272,6 +272,18 @@ void feed_done(struct feed *l)
 	target_done(&l->target);
 }
 
+/* Options that say nothing beside one another. */
+static int check_together(const struct filter_opts *f, const struct run_opts *run,
+			  char *const *command, struct diag *d)
+{
+	if (f->all && (f->pids.nr || f->tids.nr))
+		return diag_err(d, -EINVAL, "--all is the whole machine: --%s is less",
+				f->pids.nr ? "pid" : "tid");
+	if (run->wait && !command)
+		return diag_err(d, -EINVAL, "--wait: there is no command to wait for");
+	return 0;
+}
+
 int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts *run,
 	      char **command, int out, bool *ret_usage, struct diag *d)
 {
@@ -283,7 +295,8 @@ int feed_open(struct feed *l, const struct filter_opts *f, const struct run_opts
 	if (!dfa || !pids)
 		return -ENOMEM;
 	*ret_usage = true;
-	r = make_opts(l, f, run, &o, dfa, d);
+	r = check_together(f, run, command, d);
+	r = r < 0 ? r : make_opts(l, f, run, &o, dfa, d);
 	if (r < 0)
 		return r;
 	*ret_usage = false;
