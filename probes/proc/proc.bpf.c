@@ -65,8 +65,8 @@ static __always_inline bool set_wanted(struct task_struct *task, u32 wanted)
 	u32 need = sn_cfg.filters & (SN_FILTER_PID | SN_FILTER_COMM | SN_FILTER_TID);
 	struct sn_task *st;
 
-	if (!need)
-		return true;
+	if (!need || (u32)BPF_CORE_READ(task, tgid) == sn_cfg.self_pid)
+		return true; /* sonde's own threads have no state, and so no rows */
 	st = sn_task_of(task);
 	if (!st) {
 		if (!wanted)
