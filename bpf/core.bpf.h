@@ -56,8 +56,7 @@ static __noinline struct sn_task *sn_task_new(struct task_struct *task)
 		bpf_map_update_elem(&sn_tasks_hash, &tid, &fresh, BPF_NOEXIST);
 		st = bpf_map_lookup_elem(&sn_tasks_hash, &tid);
 	}
-	if (st)
-		st->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	sn_meet_cgroup(st, task);
 	return st;
 }
 

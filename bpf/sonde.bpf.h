@@ -32,10 +32,10 @@ struct sn_walk {
 
 /* A thread's state. One operation is in flight per thread at most. */
 struct sn_task {
-	u64 start_ns; /* of the operation in flight */
-	u64 op;       /* its id; 0 when none is in flight */
-	u64 cgroup;
-	u64 file, inode, dentry; /* its file, or the one met last */
+	u64 start_ns;             /* of the operation in flight */
+	u64 op;                   /* its id; 0 when none is in flight */
+	u64 cgroup, cgroup_moves; /* and sn_cgroup_moves when it was read */
+	u64 file, inode, dentry;  /* its file, or the one met last */
 	u64 ino;
 	s64 pos; /* where the file stood */
 	u32 dev, gen;
@@ -216,6 +216,18 @@ static __always_inline void sn_task_forget(struct task_struct *task)
 /* Does a filter on user ids or cgroups, which may change at any time, refuse the current thread? */
 static int sn_current_refused(void);
 
+/* Counts moves between cgroups: of a process that moves only the leader is told. */
+u64 sn_cgroup_moves SEC(".data.sn_names");
+
+static __noinline int sn_meet_cgroup(struct sn_task *st, struct task_struct *task)
+{
+	if (!st)
+		return 0;
+	st->cgroup_moves = sn_cgroup_moves;
+	st->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	return 0;
+}
+
 /*
  * Every filter on the current thread, task, in one call. NULL with *ret_why: filtered,
  * or lost(map) when there was no memory for the thread's state.
@@ -242,6 +254,8 @@ static __always_inline struct sn_task *sn_wanted(struct task_struct *task, enum 
 		return NULL;
 	if (sn_cfg.filters & ~static_bits && sn_current_refused())
 		return NULL;
+	if (st->cgroup_moves != sn_cgroup_moves)
+		sn_meet_cgroup(st, task);
 	return st;
 }
 

@@ -376,6 +376,7 @@ int BPF_PROG(proc_cgroup, struct cgroup *cgroup, const char *path, struct task_s
 		return sn_count(SN_P_proc_cgroup, SN_OUT_ignored);
 	old_id = st ? st->cgroup : 0;
 	id = BPF_CORE_READ(cgroup, kn, id);
+	__sync_fetch_and_add(&sn_cgroup_moves, 1);
 	if (st)
 		st->cgroup = id;
 	if (!accepted(st ? st->wanted : 0, BPF_CORE_READ(task, tgid)))

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -80,6 +81,53 @@ void work_proc_tree(void)
 }
 
 /* ---- threads ---- */
+
+struct moving {
+	struct wfile file;
+	pthread_barrier_t turn;
+};
+
+static void read_while_moved(void *arg)
+{
+	struct moving *m = arg;
+
+	for (int i = 0; i < 3; i++)
+		do_io("pread64", &m->file, bytes, 10, i);
+	pthread_barrier_wait(&m->turn);
+	pthread_barrier_wait(&m->turn);
+	for (int i = 0; i < 3; i++)
+		do_io("pread64", &m->file, bytes, 20, i);
+}
+
+/* A process moves with all its threads, and the rows of each say where it is. */
+void work_proc_moved(void)
+{
+	struct moving m = { .file = inherited() };
+	const char *to = param_str("to", "/");
+	char text[4096];
+	struct worker *w;
+	struct stat st;
+	int fd, n;
+
+	snprintf(text, sizeof(text), "%s/cgroup.procs", to);
+	fd = open(text, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || stat(to, &st))
+		die("to= is no cgroup");
+	pthread_barrier_init(&m.turn, NULL, 2);
+	window_begin();
+	w = worker_start("moved", read_while_moved, &m);
+	pthread_barrier_wait(&m.turn);
+	do_io("pread64", &m.file, bytes, 30, 0);
+	n = snprintf(text, sizeof(text), "%d", getpid());
+	if (SYS(SYS_write, fd, text, n) != n)
+		die("cannot move to %s", to);
+	do_io("pread64", &m.file, bytes, 40, 0);
+	pthread_barrier_wait(&m.turn);
+	worker_join(w);
+	window_end();
+	snprintf(text, sizeof(text), "\"cgroup\":%llu", (unsigned long long)st.st_ino);
+	claim_count("vfs_read", 4, text);
+}
 
 struct crowd {
 	pthread_barrier_t born;
