@@ -37,7 +37,8 @@ struct sn_task {
 	u64 cgroup, cgroup_moves; /* and sn_cgroup_moves when it was read */
 	u64 file, inode, dentry;  /* its file, or the one met last */
 	u64 ino;
-	s64 pos; /* where the file stood */
+	s64 pos;  /* where the file stood */
+	s64 size; /* of a file that is written to its end */
 	u32 dev, gen;
 	u32 file_flags, fs_magic;
 	u64 met_epoch; /* sn_name_epoch when the inode was met */

@@ -72,6 +72,7 @@ struct inode {
 	unsigned long i_ino;
 	u32 i_generation;
 	u32 i_rdev;
+	s64 i_size;
 	struct super_block *i_sb;
 	struct hlist_head i_dentry;
 };

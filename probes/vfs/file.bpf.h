@@ -9,6 +9,7 @@
 #define S_IFREG 0100000
 #define S_IFDIR 0040000
 #define S_IFBLK 0060000
+#define O_APPEND 02000
 
 /* File systems that hold no data. */
 static __always_inline bool is_pseudo_fs(u64 magic)
@@ -124,6 +125,8 @@ static __always_inline bool note_file(struct sn_task *st, struct file *file, u64
 	st->file = (u64)file;
 	st->file_flags = sn_read(file, f_flags);
 	st->pos = sn_read(file, f_pos);
+	if (st->file_flags & O_APPEND)
+		st->size = sn_read(inode, i_size);
 	st->unlinked = sn_read(inode, i_nlink) == 0;
 	st->has_file = 1;
 	if (st->inode == (u64)inode && st->dentry == dentry && st->ino == ino && st->gen == gen &&

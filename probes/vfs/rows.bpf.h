@@ -12,8 +12,9 @@
 #define AT_FDCWD (-100)
 #define MAX_VECTORS 1024   /* UIO_MAXIOV */
 #define VECTORS_AT_ONCE 15 /* all ones */
-#define O_APPEND 02000
 #define O_CREAT 0100
+#define RWF_APPEND 0x10
+#define RWF_NOAPPEND 0x20
 #define O_TMPFILE_BIT 020000000
 
 static __noinline long add_vectors(u32 unused, void *ctx)
@@ -61,15 +62,36 @@ static __always_inline bool is_one_of(u32 call, u32 set)
 }
 
 /*
+ * Does a write go to the end of the file, wherever the call says? If it does, it began
+ * where the file ended at entry, unless others made it grow as well.
+ */
+static __always_inline bool appends(const struct sn_task *st, u32 call, u32 rwf)
+{
+	if (call < SN_CALL_write || !st->has_file || (st->mode & S_IFMT) != S_IFREG)
+		return false;
+	return rwf & RWF_APPEND || (st->file_flags & O_APPEND && !(rwf & RWF_NOAPPEND));
+}
+
+static __always_inline bool find_end(const struct sn_task *st, s64 ret, s64 *ret_offset)
+{
+	struct inode *inode = sn_cast(struct inode, st->inode);
+
+	*ret_offset = st->size;
+	return st->file_flags & O_APPEND && ret >= 0 && sn_read(inode, i_size) == st->size + ret;
+}
+
+/*
  * Where a read or write began. The file's own position is right unless another
  * thread moved it between entry and exit; then it is not known.
  */
 static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs *regs, u32 call,
-					s64 ret, s64 *ret_offset)
+					u32 rwf, s64 ret, s64 *ret_offset)
 {
 	struct file *file = sn_cast(struct file, st->file);
-	s64 done = ret > 0 ? ret : 0, now;
+	s64 done = ret > 0 ? ret : 0;
 
+	if (appends(st, call, rwf))
+		return find_end(st, ret, ret_offset);
 	if (is_one_of(call, POSITIONED)) {
 		*ret_offset = (s64)sn_syscall_arg(regs, 3);
 		if (*ret_offset != -1 || !is_one_of(call, WITH_RWF))
@@ -77,13 +99,8 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 	}
 	if (!st->has_file || ((st->mode & S_IFMT) != S_IFREG && (st->mode & S_IFMT) != S_IFBLK))
 		return false;
-	now = sn_read(file, f_pos);
-	if (st->file_flags & O_APPEND && call >= SN_CALL_write) {
-		*ret_offset = now - done;
-		return ret >= 0 && now >= done;
-	}
 	*ret_offset = st->pos;
-	return now == st->pos + done;
+	return sn_read(file, f_pos) == st->pos + done;
 }
 
 /* What an event says of its file is known or unknown together. */
@@ -126,14 +143,14 @@ static __always_inline void asked_by_call(struct sn_task *st, struct pt_regs *re
 	a->valid = SN_VALID_BIT(struct sn_vfs_read, fd);
 	if (bytes_known)
 		a->valid |= SN_VALID_BIT(struct sn_vfs_read, requested_bytes);
-	a->offset = 0;
-	if (find_offset(st, regs, call, ret, &a->offset))
-		a->valid |= SN_VALID_BIT(struct sn_vfs_read, offset);
 	a->rwf = 0;
 	if (is_one_of(call, WITH_RWF)) {
 		a->rwf = (u32)sn_syscall_arg(regs, 5);
 		a->valid |= SN_VALID_BIT(struct sn_vfs_read, rwf);
 	}
+	a->offset = 0;
+	if (find_offset(st, regs, call, a->rwf, ret, &a->offset))
+		a->valid |= SN_VALID_BIT(struct sn_vfs_read, offset);
 }
 
 /* What kernel_begins() noted. Where an appending write goes is known to nobody before. */

@@ -246,15 +246,18 @@ static int cut(struct iovec iov[3], void *buf, size_t len)
 static void claim_offset(struct claim *c, const struct io_call *call, const struct wfile *f,
 			 s64 before, s64 off, s64 ret)
 {
-	if (call->positioned && !(call->flagged && off == -1)) {
+	struct stat st;
+
+	if (call->writes && f->flags & O_APPEND && !f->no_pos) {
+		/* At the end, wherever the call says. */
+		if (ret >= 0 && !SYS(SYS_fstat, f->fd, &st))
+			claim_num(c, "offset", st.st_size - ret);
+	} else if (call->positioned && !(call->flagged && off == -1)) {
 		/* A file without a position: what a position means there is not said. */
 		if (!f->no_pos)
 			claim_num(c, "offset", off);
 	} else if (before < 0 || f->no_pos) {
 		claim_null(c, "offset");
-	} else if (call->writes && f->flags & O_APPEND) {
-		if (ret >= 0)
-			claim_num(c, "offset", SYS(SYS_lseek, f->fd, 0, SEEK_CUR) - ret);
 	} else {
 		claim_num(c, "offset", before);
 	}

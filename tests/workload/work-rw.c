@@ -149,6 +149,11 @@ void work_rw_edges(void)
 	/* Appended: at the end, wherever the call says. */
 	do_io("write", &append, bytes, 11, 0);
 	do_io("writev", &append, bytes, 13, 0);
+	do_io("pwrite64", &append, bytes, 19, 0);
+	do_io("pwritev", &append, bytes, 21, 7);
+	do_io("pwritev2", &append, bytes, 22, 7);
+	do_io("pwritev2", &append, bytes, 23, -1);
+	do_io("pwrite64", &append, bytes, 0, 0);
 	do_io("read", &append, bytes, 64, 0);
 	(void)SYS(SYS_lseek, append.fd, 3, SEEK_SET);
 	do_io("read", &append, bytes, 64, 0);
