@@ -128,7 +128,7 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 	st->state = SN_OP_NONE;
 	if (state != SN_OP_STORED)
 		return sn_count_as(cpu, prog,
-				   state == SN_OP_FILTERED                     ? SN_OUT_filtered
+				   state == SN_OP_FILTERED || sn_cfg.filters   ? SN_OUT_filtered
 				   : at == AT_TRACEPOINT && sn_is_compat(task) ? SN_OUT_ignored
 									       : SN_OUT_unmatched,
 				   alone);
