@@ -11,11 +11,8 @@
 
 #include "vfs.h"
 
-/* System call number -> enum sn_call; 0 for those that no row is wanted of. */
+/* System call number -> enum sn_call, or VFS_RENAMES...; 0 for those that no row is wanted of. */
 const volatile u8 sn_calls_of[SN_MAX_SYSCALLS] SEC(".rodata.sn_calls") = {};
-
-/* The same numbers for calls that change names. */
-const volatile u16 sn_rename_nrs[4] SEC(".rodata.sn_renames") = {};
 
 #define PF_KTHREAD 0x00200000
 
@@ -56,7 +53,7 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	call = sn_calls_of[nr];
-	if (!call)
+	if (!call || call >= VFS_RENAMES)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	st = sn_wanted(task, &why);
 	if (!st) {
@@ -88,11 +85,10 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	return sn_count_as(cpu, prog, SN_OUT_stored, alone);
 }
 
-static __always_inline void watch_renames(long nr, s64 ret)
+static __always_inline void watch_renames(u32 call, s64 ret, struct task_struct *task)
 {
-	for (int i = 0; i < 4; i++)
-		if (nr == sn_rename_nrs[i] && ret == 0)
-			sn_names_changed();
+	if (call && ret == 0 && (call != VFS_RENAMES_COMPAT || sn_is_compat(task)))
+		sn_names_changed();
 }
 
 static __always_inline bool end_refused(const struct sn_task *st, s64 ret, u64 now)
@@ -117,8 +113,8 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	call = sn_calls_of[nr];
-	if (!call) {
-		watch_renames(nr, ret);
+	if (!call || call >= VFS_RENAMES) {
+		watch_renames(call, ret, task);
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	}
 	st = sn_task_of(task);

@@ -29,8 +29,22 @@ static bool is_wanted(const struct sn_cfg *cfg, u32 call)
 	CALL(close) CALL(fsync) CALL(fdatasync) CALL(sync_file_range) CALL(syncfs) CALL(sync)
 /* clang-format on */
 
+/* rename, renameat, renameat2 */
+#if defined(__x86_64__)
+static const u16 compat_renames[] = { 38, 302, 353 };
+#else
+static const u16 compat_renames[] = { 38, 329, 382 };
+#endif
+
 static void number_calls(u8 call_of[SN_MAX_SYSCALLS], const struct sn_cfg *cfg)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(compat_renames); i++)
+		call_of[compat_renames[i]] = VFS_RENAMES_COMPAT;
+#ifdef SYS_rename
+	call_of[SYS_rename] = VFS_RENAMES;
+#endif
+	call_of[SYS_renameat] = VFS_RENAMES;
+	call_of[SYS_renameat2] = VFS_RENAMES;
 #define CALL(name) call_of[SYS_##name] = is_wanted(cfg, SN_CALL_##name) ? SN_CALL_##name : 0;
 	VFS_CALLS
 #undef CALL
@@ -40,22 +54,9 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 		 struct diag *d)
 {
 	u8 call_of[SN_MAX_SYSCALLS] = {};
-	/* 0 is read(2), or on arm64 io_setup(2): a successful 0 there only means one look too many. */
-	u16 renames[4] = {
-#ifdef SYS_rename
-		SYS_rename,
-#else
-		SYS_renameat2,
-#endif
-		SYS_renameat,
-		SYS_renameat2,
-		SYS_renameat2,
-	};
-	int r;
 
 	number_calls(call_of, cfg);
-	r = probe_set_rodata(obj, ".rodata.sn_calls", call_of, sizeof(call_of), d);
-	return r < 0 ? r : probe_set_rodata(obj, ".rodata.sn_renames", renames, sizeof(renames), d);
+	return probe_set_rodata(obj, ".rodata.sn_calls", call_of, sizeof(call_of), d);
 }
 
 #if defined(__x86_64__)

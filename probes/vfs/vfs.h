@@ -6,6 +6,15 @@
 #include "schema/event.h"
 #include "schema/values.h"
 
+/*
+ * What a number of a system call means beside an enum sn_call: a successful one changes names,
+ * by the table of the machine, or by that of 32-bit programs.
+ */
+enum {
+	VFS_RENAMES = 254,
+	VFS_RENAMES_COMPAT,
+};
+
 /* The event that rows of a user's call are of: calls stand in the order of events. */
 static inline __attribute__((always_inline)) u32 vfs_slot_of(u32 call)
 {

@@ -541,6 +541,13 @@ void work_rw_compat(void)
 		(void)ia32(17, f.fd, (long)low, 8);
 	}
 	do_io("pread64", &f, bytes, 12, 0);
+	/* A file that was met is renamed. */
+	f.path = in_dir("compat-renamed");
+	snprintf(low, PAGE / 2, "%s", in_dir("compat"));
+	snprintf(low + PAGE / 2, PAGE / 2, "%s", f.path);
+	if (ia32(38, (long)low, (long)low + PAGE / 2, 0))
+		die("a 32-bit system call failed");
+	do_io("pread64", &f, bytes, 13, 0);
 	window_end();
 #else
 	skip("32-bit system calls are made on x86-64 only");
