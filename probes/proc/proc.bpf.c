@@ -86,6 +86,17 @@ static __always_inline u32 wanted_of(struct task_struct *task)
 	return st ? st->wanted : 0;
 }
 
+/*
+ * The same of a thread that gives itself a name. No fork told of one that the kernel made for a
+ * process, as io_uring does for work that would block; a name is what such a thread begins with.
+ */
+static __always_inline u32 wanted_of_renamed(struct task_struct *task)
+{
+	struct sn_task *st = sn_task_of(task);
+
+	return st ? st->wanted : wanted_of(task->group_leader) & SN_FILTER_PID;
+}
+
 /* Do the filters on threads accept these bits? */
 static __always_inline bool accepted(u32 wanted, u32 pid)
 {
@@ -332,7 +343,7 @@ int BPF_PROG(proc_free, struct task_struct *task)
 SEC("?tp_btf/task_rename")
 int BPF_PROG(proc_rename, struct task_struct *task, const char *comm)
 {
-	u32 before = wanted_of(task), wanted = before & ~SN_FILTER_COMM;
+	u32 before = wanted_of_renamed(task), wanted = before & ~SN_FILTER_COMM;
 	struct sn_proc_rename *e;
 	char new_comm[COMM_SIZE] = {};
 	char *room;
