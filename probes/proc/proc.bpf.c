@@ -15,6 +15,7 @@
 #define ARGS_MAX 1024
 #define NAME_MAX_BYTES 256
 #define COMM_SIZE 16
+#define EEXIST 17
 
 /* The automaton of --comm. */
 struct {
@@ -312,7 +313,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	if (!accepted(wanted_of(task), task->tgid))
 		return sn_count(SN_P_proc_exit, SN_OUT_filtered);
 	key.start_time = BPF_CORE_READ(leader, start_time);
-	if (bpf_map_update_elem(&proc_exited, &key, &one, BPF_NOEXIST))
+	if (bpf_map_update_elem(&proc_exited, &key, &one, BPF_NOEXIST) == -EEXIST)
 		return sn_count(SN_P_proc_exit, SN_OUT_ignored); /* told by another thread */
 	e = sn_reserve_prio(SN_SLOT_proc_exit, sizeof(*e));
 	if (!e)
