@@ -94,6 +94,13 @@ static __always_inline bool dev_refused(u32 dev, u64 sector)
 	return true;
 }
 
+/* Memory that looks like a file's; no disk is behind it. */
+static __always_inline bool is_memory(u64 fs_magic)
+{
+	return fs_magic == 0x01021994 /* tmpfs, and what processes share */ ||
+	       fs_magic == 0x958458f6 /* hugetlbfs */;
+}
+
 /* The file whose pages a bio carries; direct I/O carries the user's, so there the operation says it. */
 static __always_inline void find_file(struct submitter *by, struct bio *bio, struct sn_task *st)
 {
@@ -115,7 +122,8 @@ static __always_inline void find_file(struct submitter *by, struct bio *bio, str
 	if (!mapping || (unsigned long)mapping & PAGE_MAPPING_FLAGS)
 		return;
 	host = BPF_CORE_READ(mapping, host);
-	if (!host || (BPF_CORE_READ(host, i_mode) & S_IFMT) == S_IFBLK)
+	if (!host || (BPF_CORE_READ(host, i_mode) & S_IFMT) == S_IFBLK ||
+	    is_memory(BPF_CORE_READ(host, i_sb, s_magic)))
 		return;
 	by->ino = BPF_CORE_READ(host, i_ino);
 	by->file_dev = BPF_CORE_READ(host, i_sb, s_dev);

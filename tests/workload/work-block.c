@@ -203,6 +203,10 @@ void work_block_same(void)
 
 	if (nr * 4096 > sizeof(bytes))
 		die("too many requests");
+	/* Memory that threads share is a file's to the kernel. */
+	if (param_num("shared", 0) && mmap(bytes, sizeof(bytes), PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != bytes)
+		die("no memory");
 	window_begin();
 	for (u64 i = 0; i < rounds; i++)
 		submit(&d, IOCB_CMD_PREAD, nr, 4096, 0);
