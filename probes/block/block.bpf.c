@@ -44,6 +44,7 @@ struct request_entry {
 	struct submitter by;
 	u64 id;
 	u64 sector, bytes;
+	u64 done;     /* bytes that earlier issues completed */
 	u64 start_ns; /* inserted, or issued if it never was */
 	u64 issue_ns; /* last issue */
 	u32 flags, dev;
@@ -411,10 +412,10 @@ static __always_inline void set_issued(struct request_entry *e, struct request *
 	if (!e->id) /* rises with time, and no two requests of a cpu have one instant */
 		e->id = now << 8 | (bpf_get_smp_processor_id() & 255);
 	e->issue_ns = now;
-	e->sector = BPF_CORE_READ(rq, __sector);
-	e->bytes = BPF_CORE_READ(rq, __data_len);
+	if (!e->done) /* else what is left of it is issued again */
+		e->sector = BPF_CORE_READ(rq, __sector);
+	e->bytes = e->done + BPF_CORE_READ(rq, __data_len);
 	e->flags = BPF_CORE_READ(rq, cmd_flags);
-	e->parts = 0;
 	e->state = RQ_ISSUED;
 }
 
@@ -621,9 +622,11 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 							     : SN_OUT_unmatched);
 	}
 	e->parts++;
-	if (nr_bytes < BPF_CORE_READ(rq, __data_len))
+	if (nr_bytes < BPF_CORE_READ(rq, __data_len)) {
+		e->done += nr_bytes;
 		return sn_count(SN_P_block_complete,
 				SN_OUT_aggregated); /* a part: the row comes last */
+	}
 	outcome = emit_request(e, error, now);
 	set_free(e);
 	e->id = 0;

@@ -66,9 +66,12 @@ class Loop:
         backing = os.open(where, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(backing, size_of(options.pop("size", "64M")))
+            cut = options.pop("cut", None)
             if options.pop("full", None):
                 os.posix_fallocate(backing, 0, os.fstat(backing).st_size)
             self.configure(backing, options)
+            if cut:
+                os.ftruncate(backing, size_of(cut))
         finally:
             os.close(backing)
         self.disk = os.path.basename(self.path)

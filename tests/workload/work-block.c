@@ -148,6 +148,27 @@ void work_block_offline(void)
 	window_end();
 }
 
+/* The disk has the first half of what is read, and says so; then it has no more. */
+void work_block_cut(void)
+{
+	u64 at = param_num("at", 65536);
+	struct disk d = open_disk(O_RDONLY | O_DIRECT);
+	struct claim c;
+
+	window_begin();
+	(void)SYS(SYS_pread64, d.file.fd, bytes, 4096, at - 2048);
+	window_end();
+	claim_row(&c, "block_io");
+	claim_str(&c, "blk_op", "read");
+	claim_num(&c, "sector", (s64)(at - 2048) / 512);
+	claim_num(&c, "bytes", 4096);
+	claim_str(&c, "dev", d.dev);
+	claim_num(&c, "parts", 2);
+	claim_num(&c, "requeues", 1);
+	claim_num(&c, "error", -EIO);
+	claim_end(&c);
+}
+
 void work_block_end(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
