@@ -162,6 +162,12 @@ static __always_inline enum step step(struct sn_walk *w)
 	return STEP_MOUNT;
 }
 
+/* Is the mount in no tree of mounts, after umount -l? Then nobody knows what stood before. */
+static __always_inline bool is_detached(u64 mnt)
+{
+	return !sn_read(sn_cast(struct mount, mnt), mnt_ns);
+}
+
 static __always_inline void begin_walk(struct sn_walk *w, struct dentry *dentry,
 				       struct vfsmount *vfsmnt)
 {
@@ -191,7 +197,7 @@ static __noinline long measure_one(u32 unused, void *ctx)
 	if (what == STEP_MOUNT)
 		return 0;
 	if (what == STEP_ROOT) {
-		w->truncated = 0;
+		w->truncated = is_detached(w->mnt);
 		return 1;
 	}
 	d = sn_cast(struct dentry, w->dentry);

@@ -395,18 +395,40 @@ void work_open_moving(void)
 	window_end();
 }
 
+/* A mount that was taken away while we are in it: its files have no path from the root. */
+static void use_lost_mount(void)
+{
+	struct wfile f;
+
+	do_open(
+		&(struct open_try){
+			.call = "open",
+			.name = "lost",
+			.flags = O_CREAT | O_RDWR,
+			.mode = 0600,
+			.path = "/lost",
+		},
+		&f);
+	do_io("write", &f, bytes, 7, 0);
+	f.path = NULL;
+	do_close(&f);
+}
+
 static void use_bind_mount(void *arg)
 {
 	const char *from = in_dir("bind-from"), *to = in_dir("bind-to");
+	const char *lost = in_dir("bind-lost");
 	const char *inner = in_dir("bind-from/file"), *outer = in_dir("bind-to/file");
 	struct wfile f;
 
 	(void)arg;
 	(void)mkdir(from, 0755);
 	(void)mkdir(to, 0755);
+	(void)mkdir(lost, 0755);
 	make_file(inner, 100);
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount(from, to, NULL, MS_BIND, NULL))
+	    mount(from, to, NULL, MS_BIND, NULL) || mount("none", lost, "tmpfs", 0, NULL) ||
+	    chdir(lost) || umount2(lost, MNT_DETACH))
 		_exit(77);
 	window_begin();
 	do_open(
@@ -423,6 +445,7 @@ static void use_bind_mount(void *arg)
 	read_as(&f, inner, outer);
 	f.path = NULL;
 	do_close(&f);
+	use_lost_mount();
 	window_end();
 }
 
