@@ -385,21 +385,31 @@ static __always_inline void fill_paths(struct sn_paths *rec, struct dentry *dent
 	rec->dir_gen = 0;
 }
 
+/* Room for a name, which leaves a quarter of the ring to what becomes of processes. */
+static __always_inline void *reserve_name(u64 size)
+{
+	u64 full = bpf_ringbuf_query(&sn_prio, BPF_RB_AVAIL_DATA);
+
+	if (full < bpf_ringbuf_query(&sn_prio, BPF_RB_RING_SIZE) / 4 * 3)
+		return sn_reserve_prio(SN_SLOT_paths, size);
+	sn_lose(SN_SLOT_paths, SN_CAUSE_ring);
+	return NULL;
+}
+
 /* Room for the path and, behind it, for one component more. */
-#define TELL(room_size)                                                                   \
-	do {                                                                              \
-		struct sn_paths *rec =                                                    \
-			sn_reserve_prio(SN_SLOT_paths, sizeof(*rec) + (room_size) + 256); \
-                                                                                          \
-		if (!rec)                                                                 \
-			return 0;                                                         \
-		begin_walk(w, dentry, mnt);                                               \
-		write_path(w, (char *)(rec + 1), room_size);                              \
-		fill_paths(rec, dentry, w);                                               \
-		rec->truncated = w->truncated;                                            \
-		rec->name.off = (u16)(sizeof(*rec) + w->pos);                             \
-		rec->name.len = (u16)((room_size)-w->pos);                                \
-		sn_submit(rec);                                                           \
+#define TELL(room_size)                                                                \
+	do {                                                                           \
+		struct sn_paths *rec = reserve_name(sizeof(*rec) + (room_size) + 256); \
+                                                                                       \
+		if (!rec)                                                              \
+			return 0;                                                      \
+		begin_walk(w, dentry, mnt);                                            \
+		write_path(w, (char *)(rec + 1), room_size);                           \
+		fill_paths(rec, dentry, w);                                            \
+		rec->truncated = w->truncated;                                         \
+		rec->name.off = (u16)(sizeof(*rec) + w->pos);                          \
+		rec->name.len = (u16)((room_size)-w->pos);                             \
+		sn_submit(rec);                                                        \
 	} while (0)
 
 static __noinline int tell_short(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt)
@@ -456,7 +466,7 @@ static __noinline int tell_component(struct sn_walk *w, struct dentry *dentry, s
 
 	if (!w)
 		return 0;
-	rec = sn_reserve_prio(SN_SLOT_paths, sizeof(*rec) + 256);
+	rec = reserve_name(sizeof(*rec) + 256);
 	if (!rec)
 		return 0;
 	bpf_probe_read_kernel(rec + 1, len, sn_read(d, d_name.name));

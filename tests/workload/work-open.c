@@ -585,3 +585,57 @@ void work_file_flood(void)
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		claim_count(events[i], nr, "");
 }
+
+/* ---- more new names than there is room for ---- */
+
+struct names {
+	u64 from, to;
+	bool make;
+};
+
+static void open_names_of(void *arg)
+{
+	const struct names *n = arg;
+	char path[PATH_MAX];
+	int fd;
+
+	for (u64 i = n->from; i < n->to; i++) {
+		snprintf(path, sizeof(path), "%s/name-%llu", work_dir, (unsigned long long)i);
+		fd = (int)SYS(SYS_openat, AT_FDCWD, path, n->make ? O_CREAT | O_WRONLY : O_RDONLY,
+			      0644);
+		if (fd < 0 || SYS(SYS_close, fd))
+			die("cannot open %s", path);
+	}
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* What becomes of processes is seen all the same. */
+void work_open_crowd(void)
+{
+	u64 nr = param_num("n", 40000), threads = param_num("threads", 3);
+	u64 forks = param_num("forks", 300);
+	struct worker *workers[8];
+	struct names names[8];
+	pid_t children[1000];
+
+	if (threads > ARRAY_SIZE(workers) || forks > ARRAY_SIZE(children))
+		die("too many threads or children");
+	open_names_of(&(struct names){ 0, nr, true });
+	window_begin();
+	usleep(RING_IS_EMPTY_US);
+	for (u64 i = 0; i < threads; i++) {
+		names[i] = (struct names){ nr * i / threads, nr * (i + 1) / threads, false };
+		workers[i] = worker_start("opener", open_names_of, &names[i]);
+	}
+	for (u64 i = 0; i < forks; i++)
+		children[i] = spawn(nothing, NULL);
+	for (u64 i = 0; i < forks; i++)
+		reap(children[i]);
+	for (u64 i = 0; i < threads; i++)
+		worker_join(workers[i]);
+	window_end();
+}
