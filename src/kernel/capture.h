@@ -17,7 +17,7 @@ struct capture;
 struct capture_opts {
 	struct sn_cfg
 		cfg; /* events, calls, blk_ops, sizes, latency, sampling, devs, uids, switches */
-	const u32 *pids; /* SN_FILTER_PID if nr_pids or with_pids */
+	const u32 *pids; /* SN_FILTER_PID if nr_pids */
 	u32 nr_pids;
 	const u32 *tids;
 	u32 nr_tids;
