@@ -139,8 +139,26 @@ static __always_inline void drop_bio(u64 key)
 		sn_in_flight(SN_SLOT_block_io, -1);
 }
 
-/* Notes who submits this bio. Runs in the submitting thread. */
-static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, bool is_held)
+/* Where a bio comes by, in this order; not each of them everywhere. */
+enum bio_stage {
+	BIO_HELD, /* by a limit, perhaps */
+	BIO_QUEUED,
+	BIO_HAS_REQUEST,
+};
+
+/* Was it counted as lost at a stage before? A bio may stand where a lost one stood. */
+static __always_inline bool was_lost(struct sn_task *st, u64 key, enum bio_stage stage)
+{
+	if (stage == BIO_HELD || st->lost_bio != key || (stage == BIO_QUEUED && !st->lost_held))
+		return false;
+	st->lost_held = 0;
+	if (stage == BIO_HAS_REQUEST)
+		st->lost_bio = 0;
+	return true;
+}
+
+/* Notes who submits this bio, or that it was lost. Runs in the submitting thread. */
+static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, enum bio_stage stage)
 {
 	struct submitter by = {};
 	u64 key = (u64)bio, pid_tgid;
@@ -162,6 +180,8 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, bool is_
 	}
 	if (sn_cfg.nr_devs && dev_refused(dev, BPF_CORE_READ(bio, bi_iter.bi_sector)))
 		return sn_count(prog, SN_OUT_filtered);
+	if (was_lost(st, key, stage))
+		return sn_count(prog, SN_OUT_ignored);
 	pid_tgid = bpf_get_current_pid_tgid();
 	by.ts = bpf_ktime_get_ns();
 	by.op = st->state == SN_OP_STORED ? st->op : 0;
@@ -169,14 +189,17 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, bool is_
 	by.pid = pid_tgid >> 32;
 	by.tid = (u32)pid_tgid;
 	by.cpu = bpf_get_smp_processor_id();
-	by.is_held = is_held;
+	by.is_held = stage == BIO_HELD;
 	by.sector = BPF_CORE_READ(bio, bi_iter.bi_sector);
 	by.bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
 	find_file(&by, bio, st);
 	if (asks_flush)
 		bpf_map_update_elem(&block_flushers, &dev, &by, BPF_ANY);
-	if (bpf_map_update_elem(&block_bios, &key, &by, BPF_ANY))
+	if (bpf_map_update_elem(&block_bios, &key, &by, BPF_ANY)) {
+		st->lost_bio = key;
+		st->lost_held = stage == BIO_HELD;
 		return sn_count_no_room(prog, SN_SLOT_block_io);
+	}
 	sn_in_flight(SN_SLOT_block_io, 1);
 	return sn_count(prog, SN_OUT_stored);
 }
@@ -192,7 +215,7 @@ static __always_inline int note_held(enum sn_prog prog, struct bio *bio)
 	/* 5.10 comes by again when the worker submits it. */
 	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags) & kthread)
 		return sn_count(prog, SN_OUT_ignored);
-	return note_bio(prog, bio, true);
+	return note_bio(prog, bio, BIO_HELD);
 }
 
 SEC("?fentry/__blk_throtl_bio")
@@ -219,7 +242,7 @@ static __always_inline int note_queued(enum sn_prog prog, struct bio *bio)
 	struct submitter *by = bpf_map_lookup_elem(&block_bios, &key);
 
 	if (!by || !by->is_held)
-		return note_bio(prog, bio, false);
+		return note_bio(prog, bio, BIO_QUEUED);
 	by->is_held = 0;
 	return sn_count(prog, SN_OUT_stored);
 }
@@ -243,7 +266,7 @@ static __always_inline int note_getrq(enum sn_prog prog, struct bio *bio)
 
 	if (!bio || bpf_map_lookup_elem(&block_bios, &key))
 		return sn_count(prog, SN_OUT_ignored);
-	return note_bio(prog, bio, false);
+	return note_bio(prog, bio, BIO_HAS_REQUEST);
 }
 
 SEC("?tp_btf/block_getrq")

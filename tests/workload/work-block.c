@@ -234,6 +234,7 @@ void work_block_same(void)
 	window_end();
 	for (u64 i = 0; i < rounds * nr; i++)
 		claim_block(&d, "read", 0, 4096, NULL);
+	claim_count("block_io", rounds * nr, "");
 	claim_distinct("block_io", "rq", "");
 }
 
