@@ -6,7 +6,8 @@
  * then, and moves to the request with rq->bio.
  *
  * Requests are used again and again: their entries stay in the table and are
- * overwritten in place.
+ * overwritten in place. What the kernel gave up, with its disk or its scheduler, nobody
+ * tells: from half a table on entries go when their requests end.
  */
 #include "compat.bpf.h"
 #include "sonde.bpf.h"
@@ -68,6 +69,8 @@ struct {
 	__type(key, u64);
 	__type(value, struct request_entry);
 } block_requests SEC(".maps");
+
+u64 block_nr_requests; /* that are in it */
 
 /* The last thread that asked a disk for a flush: the flush request has no bio to tell it. */
 struct {
@@ -357,6 +360,15 @@ static __always_inline void set_free(struct request_entry *e)
 	sn_in_flight(SN_SLOT_block_io, -1);
 }
 
+/* And nobody will look at the entry again. */
+static __always_inline void end_request(struct request_entry *e, u64 key)
+{
+	e->id = 0;
+	set_free(e);
+	if (block_nr_requests > block_cfg.max_kept && !bpf_map_delete_elem(&block_requests, &key))
+		__sync_fetch_and_add(&block_nr_requests, -1);
+}
+
 /* The request's entry, made if the request is new; NULL with *ret_why if it is not wanted. */
 static __always_inline struct request_entry *entry_of(struct request *rq, enum sn_outcome *ret_why)
 {
@@ -393,6 +405,7 @@ static __always_inline struct request_entry *entry_of(struct request *rq, enum s
 		sn_lose(SN_SLOT_block_io, SN_CAUSE_map);
 		return NULL;
 	}
+	__sync_fetch_and_add(&block_nr_requests, 1);
 	return bpf_map_lookup_elem(&block_requests, &key);
 }
 
@@ -500,7 +513,7 @@ static __always_inline int merge(enum sn_prog prog, struct request *rq)
 	struct submitter unwanted;
 
 	if (e && e->state != RQ_FREE)
-		set_free(e);
+		end_request(e, key);
 	else
 		(void)take_submitter(rq, 0xff, 0, &unwanted);
 	return sn_count(prog, SN_OUT_aggregated);
@@ -651,8 +664,7 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 				SN_OUT_aggregated); /* a part: the row comes last */
 	}
 	outcome = emit_request(e, error, now);
-	set_free(e);
-	e->id = 0;
+	end_request(e, key);
 	return sn_count(SN_P_block_complete, outcome);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "probes/block/block.h"
 
+#include <bpf/libbpf.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 	/* ff07a02e9e8e ("treewide: Rename enum req_opf into enum req_op"), 6.0 */
 	u32 ops = caps_enum(caps, (const char *const[]){ "req_op", "req_opf", NULL });
 	u32 bits = caps_enum(caps, (const char *const[]){ "req_flag_bits", NULL });
+	const struct bpf_map *requests = bpf_object__find_map_by_name(obj, "block_requests");
 	struct block_cfg cfg = { .op_flush = 2 };
 	s64 v;
 
@@ -62,6 +64,7 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 	/* an errno until 5.15, a blk_status_t since: the type tells it */
 	cfg.status_is_errno =
 		!strcmp(caps_tracepoint_arg_type(caps, "block_rq_complete", 1), "int");
+	cfg.max_kept = requests ? bpf_map__max_entries(requests) / 2 : 0;
 	return probe_set_rodata(obj, ".rodata.block_cfg", &cfg, sizeof(cfg), d);
 }
 

@@ -12,7 +12,7 @@ struct block_cfg {
 	u32 preflush;        /* REQ_PREFLUSH */
 	u32 op_flush;        /* REQ_OP_FLUSH */
 	u32 status_is_errno; /* block_rq_complete hands an errno, not a blk_status_t */
-	u32 unused;
+	u32 max_kept; /* entries of the table of requests, of which some may be of none any more */
 };
 
 #endif

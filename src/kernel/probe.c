@@ -498,13 +498,15 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 	r = probe_set_rodata(obj, ".rodata.sn_cfg", &opts->cfg, sizeof(opts->cfg), d);
 	if (r < 0)
 		return r;
+	r = size_tables(obj, domain, opts->table_entries);
+	if (r)
+		return diag_errno(d, r, "cannot size the tables of %s", domains[domain]->name);
 	if (domains[domain]->setup) {
 		r = domains[domain]->setup(obj, caps, &opts->cfg, d);
 		if (r < 0)
 			return r;
 	}
-	r = size_tables(obj, domain, opts->table_entries);
-	r = r ?: p->first < 0 ? shape_maps(obj, opts, cpus_max() + 1) : share_maps(p, obj);
+	r = p->first < 0 ? shape_maps(obj, opts, cpus_max() + 1) : share_maps(p, obj);
 	if (r)
 		return diag_errno(d, r, "cannot shape the maps of %s", domains[domain]->name);
 	r = bpf_object__load(obj);

@@ -217,6 +217,36 @@ static void submit(const struct disk *d, int opcode, u64 nr, u64 size, s64 strid
 	free(list);
 }
 
+/* Whose requests are others then: a scheduler has its own. */
+static void set_scheduler(const char *path, const char *name)
+{
+	char file[128];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/sys/block/%s/queue/scheduler", strrchr(path, '/') + 1);
+	f = fopen(file, "we");
+	if (!f || fputs(name, f) < 0 || fclose(f))
+		skip("%s cannot have the scheduler %s", path, name);
+}
+
+void work_block_switch(void)
+{
+	static const char *const schedulers[] = { "none", "mq-deadline" };
+	u64 nr = param_num("n", 100), rounds = param_num("rounds", 20);
+	struct disk d = open_disk(O_RDONLY | O_DIRECT);
+
+	if (nr * 4096 > sizeof(bytes))
+		die("too many requests");
+	window_begin();
+	for (u64 i = 0; i < rounds; i++) {
+		set_scheduler(d.file.path, schedulers[i % 2]);
+		submit(&d, IOCB_CMD_PREAD, nr, 4096, 8192);
+	}
+	window_end();
+	for (u64 i = 0; i < rounds * nr; i++)
+		claim_block(&d, "read", i % nr * 8192, 4096, NULL);
+}
+
 void work_block_same(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
