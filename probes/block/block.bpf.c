@@ -18,6 +18,7 @@
 #define S_IFMT 0170000
 #define S_IFBLK 0060000
 #define MAX_BIOS (SN_LOOPS ? 64 : 16) /* that are looked at of a request */
+#define MAX_FRONTS 64                 /* that leave the table when it is issued */
 
 const volatile struct block_cfg block_cfg SEC(".rodata.block_cfg") = {};
 
@@ -49,6 +50,7 @@ struct request_entry {
 	u64 start_ns; /* inserted, or issued if it never was */
 	u64 issue_ns; /* last issue */
 	u32 flags, dev;
+	u64 nr_fronts; /* block_nr_fronts when its bios were last taken out of their table */
 	u32 requeues, parts;
 	u8 state; /* enum request_state */
 	u8 inserted;
@@ -71,6 +73,7 @@ struct {
 } block_requests SEC(".maps");
 
 u64 block_nr_requests; /* that are in it */
+u64 block_nr_fronts;   /* bios that joined the front of a request */
 
 /* The last thread that asked a disk for a flush: the flush request has no bio to tell it. */
 struct {
@@ -303,6 +306,48 @@ int BPF_PROG(block_backmerge_q, struct request_queue *q, struct request *rq, str
 	return forget_bio(SN_P_block_backmerge_q, bio);
 }
 
+/*
+ * A bio joins the front of a request, which the kernel does not name. If that took its
+ * submitter already, the bio leaves the table when the request is issued.
+ */
+static __always_inline int note_front(enum sn_prog prog)
+{
+	__sync_fetch_and_add(&block_nr_fronts, 1);
+	return sn_count(prog, SN_OUT_aggregated);
+}
+
+SEC("?tp_btf/block_bio_frontmerge")
+int BPF_PROG(block_frontmerge, struct bio *bio)
+{
+	return note_front(SN_P_block_frontmerge);
+}
+
+SEC("?tp_btf/block_bio_frontmerge")
+int BPF_PROG(block_frontmerge_q, struct request_queue *q, struct request *rq, struct bio *bio)
+{
+	return note_front(SN_P_block_frontmerge_q);
+}
+
+static __noinline long drop_next(u32 unused, void *ctx)
+{
+	u64 *next = ctx, key = *next;
+
+	if (!key)
+		return 1;
+	*next = (u64)BPF_CORE_READ((struct bio *)key, bi_next);
+	drop_bio(key);
+	return 0;
+}
+
+/* Bios that joined a request since its submitter was taken. */
+static __noinline int drop_bios(struct request *rq)
+{
+	u64 next = (u64)BPF_CORE_READ(rq, bio);
+
+	sn_repeat(MAX_FRONTS, drop_next, &next);
+	return 0;
+}
+
 /* A request's bios, looked at one after the other. */
 struct bios {
 	u64 next;
@@ -413,6 +458,7 @@ static __always_inline struct request_entry *entry_of(struct request *rq, enum s
 static __always_inline void begin(struct request_entry *e, u64 now)
 {
 	e->start_ns = now;
+	e->nr_fronts = block_nr_fronts;
 	sn_in_flight(SN_SLOT_block_io, 1);
 }
 
@@ -465,6 +511,8 @@ static __always_inline int issue(enum sn_prog prog, struct request *rq)
 		return sn_count(prog, why);
 	if (e->state == RQ_FREE)
 		begin(e, now);
+	if (e->nr_fronts != block_nr_fronts)
+		drop_bios(rq);
 	set_issued(e, rq, now);
 	return sn_count(prog, SN_OUT_stored);
 }

@@ -351,6 +351,41 @@ static void read_by_uring(struct uring *u, int fd, u64 offset)
 	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 }
 
+/* So much that the disk has to do that what comes after it is merged where it waits. */
+void work_block_busy(void)
+{
+	enum { FAR = 200, NEAR = 32, NR = FAR + NEAR };
+	static struct iocb iocbs[NR];
+	static struct io_event events[NR];
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	aio_context_t ctx = 0;
+	s64 n;
+
+	if (SYS(SYS_io_setup, NR, &ctx) < 0)
+		die("no memory");
+	window_begin();
+	for (int i = 0; i < NR; i++) {
+		struct iocb *one = &iocbs[i];
+
+		*one = (struct iocb){
+			.aio_fildes = (unsigned int)d.file.fd,
+			.aio_lio_opcode = IOCB_CMD_PWRITE,
+			.aio_buf = (u64)(uintptr_t)bytes,
+			.aio_nbytes = i < FAR ? 65536 : 4096,
+			.aio_offset = i < FAR ? (1 << 20) + i * 131072 : (NR - 1 - i) * 4096,
+		};
+		if (SYS(SYS_io_submit, ctx, 1, &one) != 1)
+			die("cannot submit");
+	}
+	for (s64 done = 0; done < NR; done += n) {
+		n = SYS(SYS_io_getevents, ctx, NR - done, NR - done, events, NULL);
+		if (n <= 0)
+			die("cannot wait for requests");
+	}
+	window_end();
+	claim_sum("block_io", "bytes", FAR * 65536 + NEAR * 4096, "\"blk_op\":\"write\"");
+}
+
 void work_block_uring(void)
 {
 	struct disk d = open_disk(O_RDONLY | O_DIRECT);
