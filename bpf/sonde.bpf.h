@@ -46,11 +46,11 @@ struct sn_task {
 	u8 state;      /* enum sn_op_state */
 	u8 has_file;   /* the operation has one */
 	u8 unlinked;
-	u8 refused;   /* rows are not wanted for this inode */
-	u8 slot;      /* of the row in the making, where hooks may be missed */
-	u8 lost_held; /* lost_bio was lost where a limit may hold it */
-	u32 wanted;   /* enum sn_filter_bits that said yes */
-	u32 unused2;
+	u8 refused;              /* rows are not wanted for this inode */
+	u8 slot;                 /* of the row in the making, where hooks may be missed */
+	u8 lost_held;            /* lost_bio was lost where a limit may hold it */
+	u32 wanted;              /* enum sn_filter_bits that said yes */
+	u32 shares_fds;          /* other threads may put another file in a descriptor's place */
 	u64 named[4];            /* inodes whose names were told lately, see sn_name_is_new() */
 	u64 sum;                 /* bytes of an operation's vectors, while they are added up */
 	u64 vectors, nr_vectors; /* those that are left of them */

@@ -98,7 +98,7 @@ struct file {
 };
 struct iov_iter { unsigned long count; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
-struct files_struct { struct fdtable *fdt; };
+struct files_struct { atomic_t count; struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
 struct address_space { struct inode *host; };
 struct page { unsigned long compound_head; struct address_space *mapping; };

@@ -49,14 +49,16 @@ static __always_inline bool file_refused(u16 mode, u32 magic)
 	return is_pseudo_fs(magic);
 }
 
-/* The open file of a descriptor of a thread, or NULL. */
-static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd)
+/* The open file of a descriptor of a thread, or NULL; and whether others have the same descriptors. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd, u32 *ret_shared)
 {
 	struct files_struct *files = sn_read(task, files);
 	struct fdtable *fdt = sn_read(sn_cast(struct files_struct, files), fdt);
 	struct list_head *entry;
 	struct file *file;
 
+	if (ret_shared)
+		*ret_shared = sn_read(sn_cast(struct files_struct, files), count.counter) > 1;
 	fdt = sn_cast(struct fdtable, fdt);
 	if (!files || (u32)fd >= sn_read(fdt, max_fds))
 		return NULL;

@@ -359,7 +359,7 @@ static __always_inline bool note_dir(struct sn_task *st, const struct open_args 
 		dentry = sn_read(fs, pwd.dentry);
 		mnt = sn_read(fs, pwd.mnt);
 	} else {
-		file = file_of_fd(task, a->dirfd);
+		file = file_of_fd(task, a->dirfd, NULL);
 		if (!file)
 			return false;
 		dentry = sn_read(file, f_path.dentry);
@@ -431,7 +431,7 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 	struct file *file;
 
 	if (ret >= 0) {
-		file = file_of_fd(sn_current(), (s32)ret);
+		file = file_of_fd(sn_current(), (s32)ret, NULL);
 		if (file && !note_file(st, file, now))
 			return SN_OUT_filtered;
 	} else if (sn_cfg.nr_fs_devs) {

@@ -3,8 +3,8 @@
  * File operations. Those of user threads are seen where their system call begins
  * and ends: at the functions that carry it out, where functions can be hooked, so
  * that no other call pays for it; else at the entry and exit of every call. The file
- * is found through the thread's descriptor table at entry, where it is certainly the
- * one that the call will use. Operations of the kernel's own threads are seen at the
+ * is found through the thread's descriptor table at entry; if another thread has put
+ * one in its place by the exit, it is not known which the call used. Operations of the kernel's own threads are seen at the
  * functions that they call.
  */
 #include "rows.bpf.h"
@@ -73,7 +73,7 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	st->has_file = 0;
 	st->state = SN_OP_FILTERED;
 	if (takes_fd(call)) {
-		file = file_of_fd(task, (s32)sn_syscall_arg(regs, 0));
+		file = file_of_fd(task, (s32)sn_syscall_arg(regs, 0), &st->shares_fds);
 		if (file ? !note_file(st, file, 0) : sn_cfg.nr_fs_devs)
 			return sn_count_as(cpu, prog, SN_OUT_filtered, alone);
 	} else if (call == SN_CALL_sync && sn_cfg.nr_fs_devs) {
@@ -89,6 +89,15 @@ static __always_inline void watch_renames(u32 call, s64 ret, struct task_struct 
 {
 	if (call && ret == 0 && (call != VFS_RENAMES_COMPAT || sn_is_compat(task)))
 		sn_names_changed();
+}
+
+/* Is the file still what the call found, or may another thread have changed that before? */
+static __always_inline void check_file(struct sn_task *st, struct task_struct *task,
+				       struct pt_regs *regs, u32 call)
+{
+	if (st->shares_fds && st->has_file && call != SN_CALL_close &&
+	    (u64)file_of_fd(task, (s32)sn_syscall_arg(regs, 0), NULL) != st->file)
+		st->has_file = 0;
 }
 
 static __always_inline bool end_refused(const struct sn_task *st, s64 ret, u64 now)
@@ -130,6 +139,7 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 				   alone);
 
 	now = bpf_ktime_get_ns();
+	check_file(st, task, regs, call);
 	if (end_refused(st, ret, now))
 		outcome = SN_OUT_filtered;
 	else if (call <= SN_CALL_pwritev2)

@@ -341,6 +341,63 @@ void work_rw_shared(void)
 	claim_sum("vfs_read", "ret", threads * nr * 64, where);
 }
 
+struct swap {
+	struct wfile files[2];
+	int fd;
+	u64 nr;
+	volatile u64 turn, done;
+};
+
+/* Puts the other file in the descriptor's place at about the moment when it is read. */
+static void swap_files(void *arg)
+{
+	struct swap *s = arg;
+
+	for (u64 i = 1; i <= s->nr; i++) {
+		while (s->turn < i)
+			;
+		for (volatile u64 k = 0; k < i % 400; k++)
+			;
+		if (SYS(SYS_dup3, s->files[i & 1].fd, s->fd, 0) != s->fd)
+			die("cannot put a file in a descriptor's place");
+		s->done = i;
+	}
+}
+
+/* The byte that is read says which of them it was. */
+void work_rw_swap(void)
+{
+	struct swap s = { .nr = param_num("n", 20000) };
+	struct worker *w;
+	struct claim c;
+	char byte;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip("there is one cpu");
+	for (int i = 0; i < 2; i++) {
+		s.files[i] = fresh(i ? "swap-b" : "swap-a", 0, O_RDWR);
+		if (SYS(SYS_write, s.files[i].fd, i ? "b" : "a", 1) != 1)
+			die("cannot write");
+	}
+	s.fd = dup(s.files[0].fd);
+	window_begin();
+	w = worker_start("swap", swap_files, &s);
+	for (u64 i = 1; i <= s.nr; i++) {
+		s.turn = i;
+		if (SYS(SYS_pread64, s.fd, &byte, 1, 0) != 1)
+			die("cannot read");
+		while (s.done < i)
+			;
+		claim_row(&c, "vfs_read");
+		claim_num(&c, "fd", s.fd);
+		claim_num(&c, "ret", 1);
+		claim_either(&c, "path", s.files[byte == 'b'].path, NULL);
+		claim_end(&c);
+	}
+	worker_join(w);
+	window_end();
+}
+
 struct flood {
 	int fd;
 	u64 nr, size;
