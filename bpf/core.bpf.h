@@ -89,30 +89,27 @@ static __noinline int sn_lose(u32 slot, u32 cause)
 	u64 now = bpf_ktime_get_ns();
 	struct sn_hole *hole;
 
-	if (!cpu || slot >= SN_NR_EVENTS)
+	if (!cpu || slot >= SN_NR_EVENTS || cause >= SN_NR_KERNEL_CAUSES)
 		return 0;
-	hole = &cpu->holes[slot];
+	hole = &cpu->holes[slot][cause];
 	if (hole->nr == hole->told)
 		hole->first_ns = now;
 	hole->last_ns = now;
-	hole->cause = cause;
 	__sync_fetch_and_add(&hole->nr, 1);
+	__sync_fetch_and_add(&cpu->nr_lost[slot], 1);
 	return 0;
 }
 
 /* The record's nr is the sum up to now: user space tells what it adds to the last one. */
-static __noinline int sn_tell_hole(u32 slot)
+static __always_inline void tell_one(struct sn_hole *hole, u32 of, u32 cause)
 {
-	struct sn_percpu *cpu = sn_this_cpu();
 	struct sn_lost *lost;
-	struct sn_hole *hole;
 
-	if (!cpu || slot >= SN_NR_EVENTS)
-		return 0;
-	hole = &cpu->holes[slot];
+	if (hole->nr == hole->told)
+		return;
 	lost = bpf_ringbuf_reserve(&sn_prio, sizeof(*lost), 0);
 	if (!lost)
-		return 0; /* the next record tries again */
+		return; /* the next record tries again */
 	__builtin_memset(lost, 0, sizeof(*lost));
 	lost->hdr.id = SN_EV_lost;
 	lost->hdr.cpu = (u16)bpf_get_smp_processor_id();
@@ -120,10 +117,25 @@ static __noinline int sn_tell_hole(u32 slot)
 	lost->first_ns = hole->first_ns;
 	lost->last_ns = hole->last_ns;
 	lost->nr = hole->nr;
-	lost->of = sn_event_id(slot);
-	lost->cause = (u32)hole->cause;
+	lost->of = of;
+	lost->cause = cause;
 	hole->told = lost->nr;
 	sn_submit(lost);
+}
+
+static __noinline int sn_tell_hole(u32 slot)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+	u32 of = sn_event_id(slot);
+	u64 told = 0;
+
+	if (!cpu || slot >= SN_NR_EVENTS)
+		return 0;
+	for (u32 cause = 0; cause < SN_NR_KERNEL_CAUSES; cause++) {
+		tell_one(&cpu->holes[slot][cause], of, cause);
+		told += cpu->holes[slot][cause].told;
+	}
+	cpu->nr_told[slot] = told;
 	return 0;
 }
 

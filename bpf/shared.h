@@ -60,8 +60,11 @@ struct sn_cfg {
 	u8 preempts_functions, preempts_tracepoints;
 };
 
+/* Causes of the kernel's side come before this one. */
+#define SN_NR_KERNEL_CAUSES (SN_CAUSE_missed + 1)
+
 /*
- * Records of one event that found no room on one cpu. What is told are sums: an
+ * Records of one event that one cpu lost by one cause. What is told are sums: an
  * interrupt or another thread that loses or tells one in the middle of it makes a
  * sum be told twice, which whoever reads them sees, and no count wrong.
  */
@@ -69,7 +72,6 @@ struct sn_hole {
 	u64 nr;   /* all that were lost */
 	u64 told; /* of them, by a lost record */
 	u64 first_ns, last_ns;
-	u64 cause; /* enum sn_cause, of the last of them */
 };
 
 /* A cpu's own counters. Only its own programs write them. */
@@ -79,9 +81,10 @@ struct sn_percpu {
 	u64 nr_sampled[SN_NR_EVENTS];
 	/* Begun on this cpu less ended on it: the sum of all cpus is what has not ended. */
 	s64 in_flight[SN_NR_EVENTS];
-	u64 truncated; /* emitted records whose text was cut */
-	u64 walks;     /* path walks: first sights of an inode */
-	struct sn_hole holes[SN_NR_EVENTS];
+	u64 truncated;                                    /* emitted records whose text was cut */
+	u64 walks;                                        /* path walks: first sights of an inode */
+	u64 nr_lost[SN_NR_EVENTS], nr_told[SN_NR_EVENTS]; /* the sums of its holes */
+	struct sn_hole holes[SN_NR_EVENTS][SN_NR_KERNEL_CAUSES];
 	u64 outcomes[SN_NR_PROGS][SN_NR_OUTCOMES];
 };
 

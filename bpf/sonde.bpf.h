@@ -321,7 +321,7 @@ static __always_inline void sn_submit(void *rec)
 static __always_inline void sn_emitted_as(struct sn_percpu *cpu, u32 slot, bool alone)
 {
 	sn_add(&cpu->emitted[slot], alone);
-	if (cpu->holes[slot].nr != cpu->holes[slot].told)
+	if (cpu->nr_lost[slot] != cpu->nr_told[slot])
 		sn_tell_hole(slot);
 }
 

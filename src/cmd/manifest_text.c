@@ -397,8 +397,7 @@ static void put_events(struct buf *b, const struct manifest_facts *f)
 		if (!schema_is_core(ev) && !(f->feed->events >> slot & 1))
 			continue;
 		trace_writer_counts(f->writer, ev, &counts);
-		if (!counts.put && !sum.emitted[slot] && !sum.holes[slot].nr &&
-		    !sum.in_flight[slot])
+		if (!counts.put && !sum.emitted[slot] && !sum.nr_lost[slot] && !sum.in_flight[slot])
 			continue;
 		item(b);
 		buf_putc(b, '{');

@@ -39,10 +39,10 @@ struct capture {
 	u32 nr_rings;
 	int stats_fd; /* while it is open the kernel measures run times */
 	bool kernel_counted;
-	/* Who gets the records, and the sum of losses that was told last: by cpu, then event. */
+	/* Who gets the records, and the sum of losses that was told last: by cpu, event and cause. */
 	ring_fn fn;
 	void *ctx;
-	u64 (*told)[SN_NR_EVENTS];
+	u64 (*told)[SN_NR_EVENTS][SN_NR_KERNEL_CAUSES];
 	u32 nr_cpus;
 };
 
@@ -331,9 +331,9 @@ static int hand_hole(struct capture *c, const struct sn_lost *sum)
 	struct sn_lost lost = *sum;
 	u64 *told;
 
-	if (!ev || lost.hdr.cpu >= c->nr_cpus)
+	if (!ev || lost.hdr.cpu >= c->nr_cpus || lost.cause >= SN_NR_KERNEL_CAUSES)
 		return 0;
-	told = &c->told[lost.hdr.cpu][ev->slot];
+	told = &c->told[lost.hdr.cpu][ev->slot][lost.cause];
 	if (lost.nr <= *told)
 		return 0;
 	lost.nr -= *told;
@@ -358,27 +358,35 @@ s64 capture_drain(struct capture *c, u64 *ret_sleep_ns)
 	return nr;
 }
 
+static int tell_last_holes_of(struct capture *c, const struct sn_percpu *counts, u32 cpu, u32 slot)
+{
+	int r = 0;
+
+	for (u32 cause = 0; cause < SN_NR_KERNEL_CAUSES && !r; cause++) {
+		const struct sn_hole *h = &counts->holes[slot][cause];
+		struct sn_lost sum = {
+			.hdr = { .ts = h->last_ns, .id = SN_EV_lost, .cpu = (u16)cpu },
+			.first_ns = h->first_ns,
+			.last_ns = h->last_ns,
+			.nr = h->nr,
+			.of = schema_event(slot)->id,
+			.cause = cause,
+		};
+
+		r = hand_hole(c, &sum);
+	}
+	return r;
+}
+
 /* Holes that no later record told are told by us. */
 static int tell_last_holes(struct capture *c)
 {
 	_cleanup_(freep) struct sn_percpu *cpus = NULL;
 	int nr = probes_cpus(c->probes, &cpus), r = nr < 0 ? nr : 0;
 
-	for (u32 cpu = 0; nr > 0 && cpu < (u32)nr; cpu++) {
-		for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++) {
-			const struct sn_hole *h = &cpus[cpu].holes[slot];
-			struct sn_lost sum = {
-				.hdr = { .ts = h->last_ns, .id = SN_EV_lost, .cpu = (u16)cpu },
-				.first_ns = h->first_ns,
-				.last_ns = h->last_ns,
-				.nr = h->nr,
-				.of = schema_event(slot)->id,
-				.cause = (u32)h->cause,
-			};
-
-			r = hand_hole(c, &sum);
-		}
-	}
+	for (u32 cpu = 0; nr > 0 && cpu < (u32)nr; cpu++)
+		for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++)
+			r = tell_last_holes_of(c, &cpus[cpu], cpu, slot);
 	return r;
 }
 

@@ -43,7 +43,7 @@ void probes_percpu(const struct probes *p, struct sn_percpu *ret)
 		for (u32 e = 0; e < SN_NR_EVENTS; e++) {
 			ret->emitted[e] += c->emitted[e];
 			ret->in_flight[e] += c->in_flight[e];
-			ret->holes[e].nr += c->holes[e].nr;
+			ret->nr_lost[e] += c->nr_lost[e];
 		}
 		for (u32 k = 0; k < SN_NR_PROGS; k++)
 			for (u32 o = 0; o < SN_NR_OUTCOMES; o++)

@@ -349,6 +349,12 @@ def conservation(manifest, rows, strict_rows=True):
         if row["event"] == "lost":
             key = (row["of"], row["cause"])
             nr_lost[key] = nr_lost.get(key, 0) + row["nr"]
+    # A domain of one event: what its programs lost is in that event's holes, by the same causes.
+    for cause in ("lost_ring", "lost_map"):
+        ended = sum(p[cause] or 0 for p in book["programs"] if p["name"].startswith("block_"))
+        told = sum(e[cause] for e in book["events"] if e["name"] == "block_io")
+        if ended != told:
+            out.append("block: %s is %d of its programs, %d of its rows" % (cause, ended, told))
     # Others are recorded for the dictionaries' sake, or made by user space.
     asked = {s["name"] for s in manifest["streams"]} | {"lost"}
     for ev in book["events"]:

@@ -251,8 +251,9 @@ void work_block_same(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
 	u64 nr = param_num("n", 8), rounds = param_num("rounds", 20);
+	u64 size = param_num("bytes", 4096);
 
-	if (nr * 4096 > sizeof(bytes))
+	if (nr * size > sizeof(bytes))
 		die("too many requests");
 	/* Memory that threads share is a file's to the kernel. */
 	if (param_num("shared", 0) && mmap(bytes, sizeof(bytes), PROT_READ | PROT_WRITE,
@@ -260,10 +261,10 @@ void work_block_same(void)
 		die("no memory");
 	window_begin();
 	for (u64 i = 0; i < rounds; i++)
-		submit(&d, IOCB_CMD_PREAD, nr, 4096, 0);
+		submit(&d, IOCB_CMD_PREAD, nr, size, 0);
 	window_end();
 	for (u64 i = 0; i < rounds * nr; i++)
-		claim_block(&d, "read", 0, 4096, NULL);
+		claim_block(&d, "read", 0, size, NULL);
 	claim_count("block_io", rounds * nr, "");
 	claim_distinct("block_io", "rq", "");
 }
