@@ -81,7 +81,6 @@ struct sn_percpu {
 	u64 nr_sampled[SN_NR_EVENTS];
 	/* Begun on this cpu less ended on it: the sum of all cpus is what has not ended. */
 	s64 in_flight[SN_NR_EVENTS];
-	u64 truncated;                                    /* emitted records whose text was cut */
 	u64 walks;                                        /* path walks: first sights of an inode */
 	u64 nr_lost[SN_NR_EVENTS], nr_told[SN_NR_EVENTS]; /* the sums of its holes */
 	struct sn_hole holes[SN_NR_EVENTS][SN_NR_KERNEL_CAUSES];

@@ -38,7 +38,6 @@ void probes_percpu(const struct probes *p, struct sn_percpu *ret)
 		const struct sn_percpu *c = &all[i];
 
 		ret->nr_ops += c->nr_ops;
-		ret->truncated += c->truncated;
 		ret->walks += c->walks;
 		for (u32 e = 0; e < SN_NR_EVENTS; e++) {
 			ret->emitted[e] += c->emitted[e];

@@ -425,6 +425,12 @@ static void add_infos(const struct probes *p, u32 prog, struct probe_counts *c)
 		add_info(c, l->programs[i]);
 }
 
+/* Those that run now have ended when it returns true: the kernel waits for all its readers. */
+static bool wait_for_programs(void)
+{
+	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
 /*
  * Of each function that a program leaves the kernel waits for all threads, a tenth of a
  * second. What jumps does nothing once there is nowhere to jump to: it may leave behind us.
@@ -448,8 +454,8 @@ static void leave_calls(struct probes *p, int domain)
 			if (l->links[n] >= 0 && nr < ARRAY_SIZE(fds))
 				fds[nr++] = l->links[n];
 	}
-	/* Those that had jumped have come back: the kernel waits for its readers, once. */
-	if (nr && !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+	/* Those that had jumped have come back. */
+	if (nr && wait_for_programs())
 		(void)linger(fds, nr);
 }
 
@@ -657,6 +663,7 @@ void probes_detach(struct probes *p)
 			if (probe_domain_of(i) == domain)
 				detach_program(p, i);
 	}
+	(void)wait_for_programs();
 }
 
 void probes_free(struct probes *p)
