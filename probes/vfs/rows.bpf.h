@@ -336,11 +336,27 @@ static __always_inline void fill_open(struct sn_vfs_open *e, struct sn_task *st,
 	e->dir_gen = 0;
 }
 
+/* Where a failed open looked. */
+enum looked {
+	LOOKED_SOMEWHERE,
+	LOOKED_IN_DIR, /* which is known */
+	LOOKED_IN_PSEUDO,
+};
+
+/*
+ * Does a name begin with "/proc/" or "/sys/"? What else an absolute name leads to is not
+ * known. begin: its first six bytes.
+ */
+static __always_inline bool is_pseudo_name(u64 begin)
+{
+	return (begin == 0x2f636f72702full) | ((begin & 0xffffffffffull) == 0x2f7379732full);
+}
+
 /*
  * The directory that a failed open's relative name began at, into st->dir_*; its
  * name is told.
  */
-static __always_inline bool note_dir(struct sn_task *st, const struct open_args *a, u64 now)
+static __always_inline enum looked note_dir(struct sn_task *st, const struct open_args *a, u64 now)
 {
 	struct task_struct *task = sn_current();
 	struct dentry *dentry;
@@ -348,11 +364,13 @@ static __always_inline bool note_dir(struct sn_task *st, const struct open_args 
 	struct vfsmount *mnt;
 	struct inode *inode;
 	struct file *file;
-	char first = 0;
-	u64 key;
+	u64 key, begin = 0;
 
-	if (!a->name || bpf_probe_read_user(&first, 1, (void *)a->name) || !first || first == '/')
-		return false;
+	if (!a->name || bpf_probe_read_user_str(&begin, 7, (void *)a->name) < 2)
+		return LOOKED_SOMEWHERE;
+	if ((begin & 0xff) == '/')
+		return !sn_cfg.pseudo_fs && is_pseudo_name(begin) ? LOOKED_IN_PSEUDO
+								  : LOOKED_SOMEWHERE;
 	if (a->dirfd == AT_FDCWD) {
 		struct fs_struct *fs = sn_cast(struct fs_struct, sn_read(task, fs));
 
@@ -361,23 +379,25 @@ static __always_inline bool note_dir(struct sn_task *st, const struct open_args 
 	} else {
 		file = file_of_fd(task, a->dirfd, NULL);
 		if (!file)
-			return false;
+			return LOOKED_SOMEWHERE;
 		dentry = sn_read(file, f_path.dentry);
 		mnt = sn_read(file, f_path.mnt);
 	}
 	inode = sn_read(sn_cast(struct dentry, dentry), d_inode);
 	inode = sn_cast(struct inode, inode);
 	sb = sn_cast(struct super_block, sn_read(inode, i_sb));
+	if (file_refused(S_IFDIR, sn_read(sb, s_magic)))
+		return LOOKED_IN_PSEUDO;
 	st->dir_ino = sn_read(inode, i_ino);
 	st->dir_gen = sn_read(inode, i_generation);
 	st->dir_dev = sn_read(sb, s_dev);
 	key = sn_name_key(st->dir_ino, st->dir_dev, st->dir_gen);
 	if (!sn_name_is_new(st, key, dentry))
-		return true;
+		return LOOKED_IN_DIR;
 	st->walk.ts = now;
 	if (!sn_tell_name(&st->walk, dentry, mnt, key, true))
 		st->named[key >> 62] = 0;
-	return true;
+	return LOOKED_IN_DIR;
 }
 
 /* A failed open, with the name behind it. 0: the name did not fit into the room. */
@@ -412,12 +432,17 @@ static __noinline int emit_failed_open(struct sn_task *st, struct open_args *a, 
 				       u64 now)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
-
+	enum looked looked;
 	bool in_dir;
 
 	if (!cpu || !st || !a)
 		return SN_OUT_lost_map;
-	in_dir = note_dir(st, a, now);
+	looked = note_dir(st, a, now);
+	if (looked == LOOKED_IN_PSEUDO)
+		return SN_OUT_filtered;
+	if (sn_sampled_out(cpu, SN_SLOT_vfs_open))
+		return SN_OUT_sampled;
+	in_dir = looked == LOOKED_IN_DIR;
 	EMIT_FAILED_OPEN(256);
 	EMIT_FAILED_OPEN(4096);
 	return SN_OUT_lost_ring;
@@ -437,7 +462,7 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 	} else if (sn_cfg.nr_fs_devs) {
 		return SN_OUT_filtered; /* whatever it would have been on */
 	}
-	if (sn_sampled_out(cpu, SN_SLOT_vfs_open))
+	if (ret >= 0 && sn_sampled_out(cpu, SN_SLOT_vfs_open))
 		return SN_OUT_sampled;
 	read_open_args(regs, call, &a);
 	if (ret < 0)

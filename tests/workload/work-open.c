@@ -154,6 +154,21 @@ static void open_without_rights(void *arg)
 	      .path = secret);
 }
 
+/* Opens in /proc and /sys that fail, by name and by directory. */
+void work_open_pseudo(void)
+{
+	int dir = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		die("there is no /proc");
+	window_begin();
+	FAILS(ENOENT, .call = "open", .name = "/proc/4194305/stat", .path = "/proc/4194305/stat");
+	FAILS(ENOENT, .call = "openat", .dirfd = AT_FDCWD, .name = "/sys/none",
+	      .path = "/sys/none");
+	FAILS(ENOENT, .call = "openat", .dirfd = dir, .name = "none");
+	window_end();
+}
+
 void work_open_errors(void)
 {
 	const char *plain = in_dir("plain"), *none = in_dir("none"), *loop = in_dir("loop");
