@@ -17,8 +17,7 @@
 #define PAGE_MAPPING_FLAGS 3UL
 #define S_IFMT 0170000
 #define S_IFBLK 0060000
-#define MAX_BIOS (SN_LOOPS ? 64 : 16) /* that are looked at of a request */
-#define MAX_FRONTS 64                 /* that leave the table when it is issued */
+#define MAX_BIOS 64 /* that are looked at of a request */
 
 const volatile struct block_cfg block_cfg SEC(".rodata.block_cfg") = {};
 
@@ -344,7 +343,7 @@ static __noinline int drop_bios(struct request *rq)
 {
 	u64 next = (u64)BPF_CORE_READ(rq, bio);
 
-	sn_repeat(MAX_FRONTS, drop_next, &next);
+	sn_repeat(MAX_BIOS, drop_next, &next);
 	return 0;
 }
 
