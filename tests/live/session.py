@@ -266,6 +266,9 @@ class Doctor:
                           for name, item in report.get("streams", {}).items())
         self.known.update((name, (item["yes"], item["why"]))
                           for name, item in report.get("kernel", {}).items())
+        preempts = self.known.get("preempts programs at tracepoints", (False, ""))[0]
+        self.known["unpreempted"] = (not preempts, "this kernel preempts programs, and what it "
+                                     "leaves out meanwhile only its own count tells")
 
     def why_not(self, name):
         """None if it can be seen."""
