@@ -44,6 +44,7 @@ struct css_set { struct cgroup *dfl_cgrp; };
 struct cred { kuid_t uid; };
 struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
 struct mm_struct { unsigned long arg_start, arg_end; };
+#define PF_KTHREAD 0x00200000 /* of its flags */
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;

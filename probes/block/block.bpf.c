@@ -215,10 +215,8 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, enum bio
  */
 static __always_inline int note_held(enum sn_prog prog, struct bio *bio)
 {
-	const u32 kthread = 0x00200000; /* PF_KTHREAD */
-
 	/* 5.10 comes by again when the worker submits it. */
-	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags) & kthread)
+	if (BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), flags) & PF_KTHREAD)
 		return sn_count(prog, SN_OUT_ignored);
 	return note_bio(prog, bio, BIO_HELD);
 }

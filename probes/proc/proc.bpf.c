@@ -10,7 +10,6 @@
 
 #include "schema/comm_dfa.h"
 
-#define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 4
 #define ARGS_MAX 1024
 #define NAME_MAX_BYTES 256

@@ -14,8 +14,6 @@
 /* System call number -> enum sn_call, or VFS_RENAMES...; 0 for those that no row is wanted of. */
 const volatile u8 sn_calls_of[SN_MAX_SYSCALLS] SEC(".rodata.sn_calls") = {};
 
-#define PF_KTHREAD 0x00200000
-
 static __always_inline bool takes_fd(u32 call)
 {
 	return !(call >= SN_CALL_open && call <= SN_CALL_open_by_handle_at) && call != SN_CALL_sync;
