@@ -74,7 +74,7 @@ struct sn_hole {
 	u64 first_ns, last_ns;
 };
 
-/* A cpu's own counters. Only its own programs write them. */
+/* A cpu's own counters, in cache lines of its own. Only its own programs write them. */
 struct sn_percpu {
 	u64 nr_ops;                /* operations begun; makes operation ids */
 	u64 emitted[SN_NR_EVENTS]; /* records put into a ring */
@@ -85,6 +85,6 @@ struct sn_percpu {
 	u64 nr_lost[SN_NR_EVENTS], nr_told[SN_NR_EVENTS]; /* the sums of its holes */
 	struct sn_hole holes[SN_NR_EVENTS][SN_NR_KERNEL_CAUSES];
 	u64 outcomes[SN_NR_PROGS][SN_NR_OUTCOMES];
-};
+} __attribute__((aligned(64)));
 
 #endif

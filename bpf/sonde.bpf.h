@@ -81,9 +81,14 @@ struct {
 	__array(values, struct sn_ring);
 } sn_rings SEC(".maps");
 struct sn_ring sn_prio SEC(".maps");
+/*
+ * By cpu. User space maps it: where it asked by bpf(2), the kernel would run no program
+ * at a kprobe of that cpu meanwhile, and where it preempts the asking thread, for long.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
 	__type(value, struct sn_percpu);
 } sn_cpu SEC(".maps");
@@ -134,9 +139,9 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 static __always_inline struct sn_percpu *sn_this_cpu(void)
 {
-	u32 zero = 0;
+	u32 nr = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&sn_cpu, &zero);
+	return bpf_map_lookup_elem(&sn_cpu, &nr);
 }
 
 /*

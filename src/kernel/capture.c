@@ -304,11 +304,12 @@ bool capture_kernel_counted(const struct capture *c)
 int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
 {
 	struct snapshot s = { .fn = fn, .ctx = ctx };
-	int r, nr = libbpf_num_possible_cpus();
+	const struct sn_percpu *cpus;
+	int r;
 
 	c->fn = fn;
 	c->ctx = ctx;
-	c->nr_cpus = nr > 0 ? (u32)nr : 0;
+	c->nr_cpus = probes_cpus(c->probes, &cpus);
 	c->kernel_counted = kernel_counts_runs();
 	c->told = calloc(c->nr_cpus + 1, sizeof(*c->told));
 	if (!c->told)
@@ -381,10 +382,11 @@ static int tell_last_holes_of(struct capture *c, const struct sn_percpu *counts,
 /* Holes that no later record told are told by us. */
 static int tell_last_holes(struct capture *c)
 {
-	_cleanup_(freep) struct sn_percpu *cpus = NULL;
-	int nr = probes_cpus(c->probes, &cpus), r = nr < 0 ? nr : 0;
+	const struct sn_percpu *cpus;
+	u32 nr = probes_cpus(c->probes, &cpus);
+	int r = 0;
 
-	for (u32 cpu = 0; nr > 0 && cpu < (u32)nr; cpu++)
+	for (u32 cpu = 0; cpu < nr; cpu++)
 		for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++)
 			r = tell_last_holes_of(c, &cpus[cpu], cpu, slot);
 	return r;

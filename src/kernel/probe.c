@@ -7,6 +7,7 @@
 #include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,6 +48,8 @@ struct probes {
 	struct sn_cfg cfg;
 	int *rings; /* fds, one per online cpu */
 	u32 nr_rings;
+	const struct sn_percpu *cpus; /* mapped; as many as the highest possible cpu needs */
+	u32 nr_cpus;
 	u32 ring_bytes, prio_ring_bytes;
 	int first; /* the domain whose object made the shared maps */
 };
@@ -186,19 +189,21 @@ static int size_tables(struct bpf_object *obj, int domain, u32 entries)
 }
 
 /* Sizes and kinds of the shared maps, before the first object makes them. */
-static int shape_maps(struct bpf_object *obj, const struct probes_opts *opts, u32 nr_rings)
+static int shape_maps(struct bpf_object *obj, const struct probes_opts *opts, u32 nr_cpus)
 {
 	struct bpf_map *rings = bpf_object__find_map_by_name(obj, "sn_rings");
+	struct bpf_map *cpus = bpf_object__find_map_by_name(obj, "sn_cpu");
 	struct bpf_map *prio = bpf_object__find_map_by_name(obj, "sn_prio");
 	struct bpf_map *tasks = bpf_object__find_map_by_name(obj, "sn_tasks");
 	struct bpf_map *hash = bpf_object__find_map_by_name(obj, "sn_tasks_hash");
 	int r = 0;
 
-	if (!rings || !prio || !tasks || !hash)
+	if (!rings || !cpus || !prio || !tasks || !hash)
 		return -EINVAL;
 	if (opts->table_entries)
 		r = bpf_map__set_max_entries(hash, opts->table_entries);
-	r = r ?: bpf_map__set_max_entries(rings, nr_rings);
+	r = r ?: bpf_map__set_max_entries(rings, nr_cpus);
+	r = r ?: bpf_map__set_max_entries(cpus, nr_cpus);
 	r = r ?: bpf_map__set_max_entries(prio, opts->prio_ring_bytes);
 	r = r ?: bpf_map__set_autocreate(tasks, opts->cfg.task_storage);
 	r = r ?: bpf_map__set_autocreate(hash, !opts->cfg.task_storage);
@@ -512,7 +517,7 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 		if (r < 0)
 			return r;
 	}
-	r = p->first < 0 ? shape_maps(obj, opts, cpus_max() + 1) : share_maps(p, obj);
+	r = p->first < 0 ? shape_maps(obj, opts, p->nr_cpus) : share_maps(p, obj);
 	if (r)
 		return diag_errno(d, r, "cannot shape the maps of %s", domains[domain]->name);
 	r = bpf_object__load(obj);
@@ -548,6 +553,17 @@ static int make_rings(struct probes *p, struct diag *d)
 	return 0;
 }
 
+static int map_counters(struct probes *p, struct diag *d)
+{
+	void *at = mmap(NULL, p->nr_cpus * sizeof(*p->cpus), PROT_READ, MAP_SHARED,
+			probes_map(p, "sn_cpu"), 0);
+
+	if (at == MAP_FAILED)
+		return diag_errno(d, -errno, "cannot map the counters");
+	p->cpus = at;
+	return 0;
+}
+
 int probes_load(const struct caps *caps, const struct probes_opts *given, struct probes **ret,
 		struct diag *d)
 {
@@ -565,6 +581,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 	opts.cfg.preempts_tracepoints = caps->preempted.yes;
 	p->first = -1;
 	p->cfg = opts.cfg;
+	p->nr_cpus = cpus_max() + 1;
 	p->ring_bytes = opts.ring_bytes;
 	p->prio_ring_bytes = opts.prio_ring_bytes;
 	for (int i = 0; i < NR_DOMAINS; i++) {
@@ -587,6 +604,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 			return diag_err(d, r, "%s", why.text);
 	}
 	r = make_rings(p, d);
+	r = r < 0 ? r : map_counters(p, d);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(p);
@@ -676,6 +694,8 @@ void probes_free(struct probes *p)
 	for (u32 i = 0; i < p->nr_rings; i++)
 		(void)close(p->rings[i]);
 	free(p->rings);
+	if (p->cpus)
+		(void)munmap((void *)p->cpus, p->nr_cpus * sizeof(*p->cpus));
 	for (int i = 0; i < NR_DOMAINS; i++)
 		bpf_object__close(p->objects[i]);
 	free(p);
@@ -720,18 +740,23 @@ int probes_prio_ring(const struct probes *p, u32 *ret_bytes)
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret)
 {
 	const struct likenesses *l = &p->likenesses[prog];
-	struct sn_percpu sum;
 
 	memset(ret, 0, sizeof(*ret));
 	if (l->left)
 		*ret = l->at_leave;
 	else
 		add_infos(p, prog, ret);
-	probes_percpu(p, &sum);
-	for (u32 o = 0; o < SN_NR_OUTCOMES; o++) {
-		ret->by_outcome[o] = sum.outcomes[prog][o];
+	for (u32 i = 0; i < p->nr_cpus; i++)
+		for (u32 o = 0; o < SN_NR_OUTCOMES; o++)
+			ret->by_outcome[o] += p->cpus[i].outcomes[prog][o];
+	for (u32 o = 0; o < SN_NR_OUTCOMES; o++)
 		ret->runs += ret->by_outcome[o];
-	}
+}
+
+u32 probes_cpus(const struct probes *p, const struct sn_percpu **ret)
+{
+	*ret = p->cpus;
+	return p->nr_cpus;
 }
 
 int probes_iterate(struct probes *p, enum sn_prog prog,
