@@ -240,8 +240,8 @@ int vfs_renamed_k(void *ctx)
  * operation: the inner one lies deeper on the stack, at a lower frame. One whose end
  * was never seen lies at the same place as the next, or below it.
  */
-static __always_inline int kernel_begins(enum sn_prog prog, u32 slot, struct file *file, u64 bytes,
-					 const s64 *pos, u64 frame)
+static __always_inline int kernel_begins(enum sn_prog prog, u32 slot, u32 call, struct file *file,
+					 u64 bytes, const s64 *pos, u64 frame)
 {
 	struct task_struct *task = sn_current();
 	struct sn_percpu *cpu = sn_this_cpu();
@@ -263,7 +263,7 @@ static __always_inline int kernel_begins(enum sn_prog prog, u32 slot, struct fil
 	st->frame = st->new_frame;
 	st->slot = slot;
 	st->state = SN_OP_FILTERED;
-	if (!note_file(st, sn_cast(struct file, file), 0))
+	if (!(sn_cfg.calls >> call & 1) || !note_file(st, sn_cast(struct file, file), 0))
 		return sn_count(prog, SN_OUT_filtered);
 	st->sum = bytes;
 	if (pos)
@@ -311,28 +311,29 @@ static __always_inline int kernel_ends(enum sn_prog prog, u32 slot, u32 call, s6
  * A function whose first argument is the file and that has four. What a program is
  * called with lies in the hook's own frame of the stack; that of a kprobe does not.
  */
-#define KERNEL_CALL(name, func, slot, call, bytes, pos)                                          \
-	SEC("?fentry/" #func)                                                                    \
-	int BPF_PROG(vfs_##name, struct file *file, u64 a1, u64 a2, u64 a3)                      \
-	{                                                                                        \
-		return kernel_begins(SN_P_vfs_##name, slot, file, bytes, (void *)pos, (u64)ctx); \
-	}                                                                                        \
-	SEC("?fexit/" #func)                                                                     \
-	int BPF_PROG(vfs_##name##_ret, struct file *file, u64 a1, u64 a2, u64 a3, long ret)      \
-	{                                                                                        \
-		return kernel_ends(SN_P_vfs_##name##_ret, slot, call, ret, (u64)ctx);            \
-	}                                                                                        \
-	SEC("?kprobe/" #func)                                                                    \
-	int BPF_KPROBE(vfs_##name##_k, struct file *file, u64 a1, u64 a2, u64 a3)                \
-	{                                                                                        \
-		return kernel_begins(SN_P_vfs_##name##_k, slot, file, bytes, (void *)pos,        \
-				     sn_kprobe_frame(ctx));                                      \
-	}                                                                                        \
-	SEC("?kretprobe/" #func)                                                                 \
-	int BPF_KRETPROBE(vfs_##name##_kret, long ret)                                           \
-	{                                                                                        \
-		return kernel_ends(SN_P_vfs_##name##_kret, slot, call, ret,                      \
-				   sn_kretprobe_frame(ctx));                                     \
+#define KERNEL_CALL(name, func, slot, call, bytes, pos)                                         \
+	SEC("?fentry/" #func)                                                                   \
+	int BPF_PROG(vfs_##name, struct file *file, u64 a1, u64 a2, u64 a3)                     \
+	{                                                                                       \
+		return kernel_begins(SN_P_vfs_##name, slot, call, file, bytes, (void *)pos,     \
+				     (u64)ctx);                                                 \
+	}                                                                                       \
+	SEC("?fexit/" #func)                                                                    \
+	int BPF_PROG(vfs_##name##_ret, struct file *file, u64 a1, u64 a2, u64 a3, long ret)     \
+	{                                                                                       \
+		return kernel_ends(SN_P_vfs_##name##_ret, slot, call, ret, (u64)ctx);           \
+	}                                                                                       \
+	SEC("?kprobe/" #func)                                                                   \
+	int BPF_KPROBE(vfs_##name##_k, struct file *file, u64 a1, u64 a2, u64 a3)               \
+	{                                                                                       \
+		return kernel_begins(SN_P_vfs_##name##_k, slot, call, file, bytes, (void *)pos, \
+				     sn_kprobe_frame(ctx));                                     \
+	}                                                                                       \
+	SEC("?kretprobe/" #func)                                                                \
+	int BPF_KRETPROBE(vfs_##name##_kret, long ret)                                          \
+	{                                                                                       \
+		return kernel_ends(SN_P_vfs_##name##_kret, slot, call, ret,                     \
+				   sn_kretprobe_frame(ctx));                                    \
 	}
 
 #define ITER_BYTES BPF_CORE_READ((struct iov_iter *)a1, count)
