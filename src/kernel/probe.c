@@ -51,7 +51,8 @@ struct probes {
 	const struct sn_percpu *cpus; /* mapped; as many as the highest possible cpu needs */
 	u32 nr_cpus;
 	u32 ring_bytes, prio_ring_bytes;
-	int first; /* the domain whose object made the shared maps */
+	int first;    /* the domain whose object made the shared maps */
+	bool may_run; /* from attaching on until nothing runs any more */
 };
 
 int probe_domain_of(enum sn_prog prog)
@@ -667,6 +668,7 @@ int probes_attach(struct probes *p, struct diag *d)
 {
 	u32 nr = 0;
 
+	p->may_run = true;
 	for (int i = 0; i < NR_DOMAINS; i++)
 		nr += attach_domain(p, i);
 	return nr ? 0 : diag_err(d, -ENOTSUP, "no program could be attached");
@@ -675,6 +677,8 @@ int probes_attach(struct probes *p, struct diag *d)
 /* The other way round; proc, which names threads, comes first and goes last. */
 void probes_detach(struct probes *p)
 {
+	if (!p->may_run)
+		return;
 	for (int domain = NR_DOMAINS; domain-- > 0;) {
 		leave_calls(p, domain);
 		for (u32 i = 0; i < SN_NR_PROGS; i++)
@@ -682,6 +686,7 @@ void probes_detach(struct probes *p)
 				detach_program(p, i);
 	}
 	(void)wait_for_programs();
+	p->may_run = false;
 }
 
 void probes_free(struct probes *p)
