@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 /* ---- processes and threads ---- */
@@ -151,6 +153,8 @@ void worker_join(struct worker *w)
 
 /* ---- files ---- */
 
+#define KERNEL_O_LARGEFILE 0100000 /* 0 to programs of 64 bits */
+
 static const char *file_type(mode_t mode)
 {
 	switch (mode & S_IFMT) {
@@ -173,12 +177,28 @@ static const char *file_type(mode_t mode)
 	}
 }
 
+/* The file system, where tests know it by its name. */
+static void claim_fs(struct claim *c, int fd)
+{
+	struct statfs fs;
+
+	if (SYS(SYS_fstatfs, fd, &fs) < 0)
+		return;
+	if (fs.f_type == EXT4_SUPER_MAGIC)
+		claim_str(c, "fs_magic", "ext4");
+	else if (fs.f_type == TMPFS_MAGIC)
+		claim_str(c, "fs_magic", "tmpfs");
+	else if (fs.f_type == PROC_SUPER_MAGIC)
+		claim_str(c, "fs_magic", "proc");
+}
+
 void claim_file(struct claim *c, const struct wfile *f)
 {
 	struct stat st;
 	char dev[32];
 
 	if (f->fd < 0 || SYS(SYS_fstat, f->fd, &st) < 0) {
+		claim_null(c, "fs_magic");
 		claim_null(c, "ino");
 		claim_null(c, "dev");
 		claim_null(c, "gen");
@@ -190,6 +210,7 @@ void claim_file(struct claim *c, const struct wfile *f)
 	snprintf(dev, sizeof(dev), "%u:%u", major(st.st_dev), minor(st.st_dev));
 	claim_str(c, "dev", dev);
 	claim_str(c, "file_type", file_type(st.st_mode));
+	claim_fs(c, f->fd);
 	if (f->path || f->no_path)
 		claim_str(c, "path", f->path);
 }
@@ -267,7 +288,7 @@ s64 do_io_op(const char *name, const struct wfile *f, void *buf, size_t len, s64
 	     const char *op)
 {
 	const struct io_call *call = find_call(name);
-	s64 before = SYS(SYS_lseek, f->fd, 0, SEEK_CUR), ret;
+	s64 before = SYS(SYS_lseek, f->fd, 0, SEEK_CUR), ret, flags;
 	struct iovec iov[3];
 	struct claim c;
 
@@ -290,10 +311,14 @@ s64 do_io_op(const char *name, const struct wfile *f, void *buf, size_t len, s64
 	claim_offset(&c, call, f, before, off, ret);
 	claim_file(&c, f);
 	claim_bool(&c, "unlinked", f->unlinked);
-	if (SYS(SYS_fcntl, f->fd, F_GETFL) >= 0)
+	flags = SYS(SYS_fcntl, f->fd, F_GETFL);
+	if (flags >= 0) {
 		claim_bool(&c, "direct", f->flags & O_DIRECT);
-	else
+		claim_flags(&c, "file_flags", (int)flags);
+	} else {
 		claim_null(&c, "direct");
+		claim_null(&c, "file_flags");
+	}
 	if (!call->flagged)
 		claim_null(&c, "rwf");
 	if (op)
@@ -337,7 +362,7 @@ void claim_flags(struct claim *c, const char *key, int flags)
 		{ O_DSYNC, "O_DSYNC" },         { O_DIRECT, "O_DIRECT" },
 		{ O_DIRECTORY, "O_DIRECTORY" }, { O_NOFOLLOW, "O_NOFOLLOW" },
 		{ O_NOATIME, "O_NOATIME" },     { O_CLOEXEC, "O_CLOEXEC" },
-		{ O_PATH, "O_PATH" },
+		{ O_PATH, "O_PATH" },           { KERNEL_O_LARGEFILE, "O_LARGEFILE" },
 	};
 	static const char *const access[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
 	char text[256];

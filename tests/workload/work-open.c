@@ -169,6 +169,27 @@ void work_open_pseudo(void)
 	window_end();
 }
 
+static void look_at(const char *name)
+{
+	struct wfile f;
+
+	do_open(&(struct open_try){ .call = "open", .name = name }, &f);
+	if (f.fd < 0)
+		die("cannot open %s", name);
+	do_io("read", &f, bytes, 100, 0);
+	do_close(&f);
+}
+
+/* Files of /proc and /sys, opened, read and closed. */
+void work_open_proc(void)
+{
+	window_begin();
+	look_at("/proc/self/comm");
+	look_at("/proc/uptime");
+	look_at("/sys/devices/system/cpu/online");
+	window_end();
+}
+
 void work_open_errors(void)
 {
 	const char *plain = in_dir("plain"), *none = in_dir("none"), *loop = in_dir("loop");
