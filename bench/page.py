@@ -306,12 +306,15 @@ def render(raw):
     m = raw["machine"]
     out = [
         "# Benchmarks", "",
-        "Written by `make bench`. Every subject runs in every round, in a changing order, and is",
-        "compared with the same round's run without a tracer; figures are medians over the rounds,",
-        "smallest and largest in parentheses. Absolute figures move from machine to machine;",
-        "ratios are what to keep.", "",
+        "Written by `make bench`. Subjects take turns in every round, in a changing order, and are",
+        "compared with the same round's run without a tracer. Tracers that take microseconds run in the",
+        "first of the rounds only (`--slow-rounds`); the programs alone, a million calls a second and",
+        "reading a trace have at most three rounds, peers at a million calls a second and the mix one.",
+        "Figures are medians over the rounds, smallest and largest in parentheses. Absolute figures move",
+        "from machine to machine; ratios are what to keep.", "",
         f"* {m['cpu']}, {m['cpus']} CPUs, {num(m['memory_bytes'] / 2**30)} GiB"
         f"{', a virtual machine' if m['guest'] else ''}; Linux {m['kernel']}; {m['date']}",
+        *([f"* commit {raw['commit']}"] if raw.get("commit") else []),
         f"* `{raw['command']}`",
         f"* other programs took {data.others * 100:.1f} % of the machine meanwhile (median)"
         + ("; that is too much to go by the clock, so ratios and verdicts below go by the CPU time"
