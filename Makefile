@@ -17,7 +17,7 @@ build: $(BUILD)/build.ninja
 demo: build
 	tools/demo $(BUILD)/src/cmd/sonde
 
-# All tests: for any user unit, golden and check; as root also live and vm.
+# All tests: for any user unit, golden, check, external and fuzz; as root also live and vm.
 check:
 	tools/install-deps test
 	tools/check $(BUILD)
