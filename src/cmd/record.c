@@ -406,10 +406,17 @@ static int finish(struct recording *r, struct diag *d)
 	(void)trace_writer_finish(r->writer, NULL); /* what failed for a while has been told */
 	/* Where the disk was full up to here, it does not count that the last few rows found room. */
 	if (r->is_failing || trace_writer_is_failing(r->writer, &r->failure)) {
+		unsigned long long kept = kept_rows(r->writer), lost = lost_by_writer(r->writer);
+
 		err = diag_err(d, -EIO, "%s", r->failure.text);
-		(void)diag_hint(d, 0, "%llu rows are in %s and can be read; %llu rows were lost",
-				(unsigned long long)kept_rows(r->writer), r->dir,
-				(unsigned long long)lost_by_writer(r->writer));
+		if (access(r->dir, F_OK) < 0)
+			(void)diag_hint(d, 0,
+					"the trace is gone, and its %llu rows; %llu rows were lost",
+					kept, lost);
+		else
+			(void)diag_hint(d, 0,
+					"%llu rows are in %s and can be read; %llu rows were lost",
+					kept, r->dir, lost);
 	}
 	r2 = write_manifest(r, is_complete, d);
 	give_to_caller(r);
