@@ -27,6 +27,8 @@ struct manifest_program {
 	const char *domain, *name, *group, *hook, *reason, *weaker;
 	bool attached;
 	struct maybe runs, missed;
+	struct maybe
+		kernel_runs; /* of a recording that has ended: what the kernel counted itself */
 	struct maybe outcomes[SN_NR_OUTCOMES];
 };
 
@@ -85,7 +87,13 @@ bool manifest_event_adds_up(const struct manifest_event *e, bool is_core);
 /* Records of the event that were lost, whatever the cause. */
 u64 manifest_event_lost(const struct manifest_event *e);
 
-/* True unless the program's runs are known and are not the sum of its outcomes. */
+/* What the kernel counted, or else what the programs did. */
+const struct maybe *manifest_runs(const struct manifest_program *p);
+
+/*
+ * True unless the program's runs are known and are not the sum of its outcomes. As sonde takes
+ * that sum for the runs, only those that the kernel counted itself say something.
+ */
 bool manifest_adds_up(const struct manifest_program *p, u64 *ret_sum);
 
 #endif

@@ -338,6 +338,7 @@ static json *unseen(const struct report *r)
 		put_str(v, "reason", m->programs[i].reason);
 		put_str(v, "weaker", m->programs[i].weaker);
 		put_maybe(v, "runs", &m->programs[i].runs);
+		put_maybe(v, "kernel_runs", &m->programs[i].kernel_runs);
 		put_maybe(v, "missed", &m->programs[i].missed);
 		for (u32 j = 0; j < SN_NR_OUTCOMES; j++)
 			put_maybe(v, manifest_outcomes[j], &m->programs[i].outcomes[j]);

@@ -258,8 +258,10 @@ static void check_events(struct report *r)
 			continue;
 		b.len = 0;
 		put_words(&b, m->programs[i].name);
-		buf_printf(&b, ": DOES NOT ADD UP: %llu runs, %llu outcomes",
-			   (unsigned long long)m->programs[i].runs.n, (unsigned long long)sum);
+		buf_printf(&b, ": DOES NOT ADD UP: %llu runs%s, %llu outcomes",
+			   (unsigned long long)manifest_runs(&m->programs[i])->n,
+			   m->programs[i].kernel_runs.known ? " by the kernel's count" : "",
+			   (unsigned long long)sum);
 		point(r, &b);
 	}
 }
@@ -296,13 +298,15 @@ static void conserved_programs(struct report *r)
 		put_words(&t.text, p->name);
 		table_end_cell(&t);
 		put_maybe(&t, &p->missed);
-		put_maybe(&t, &p->runs);
+		put_maybe(&t, manifest_runs(p));
 		for (u32 j = 0; j < SN_NR_OUTCOMES; j++)
 			put_maybe(&t, &p->outcomes[j]);
-		if (manifest_adds_up(p, &sum))
-			table_put(&t, "%s", p->runs.known ? "adds up" : "");
+		if (!manifest_adds_up(p, &sum))
+			table_put(&t, "OFF BY %lld", (long long)(manifest_runs(p)->n - sum));
+		else if (p->kernel_runs.known)
+			table_put(&t, "adds up to the kernel's count");
 		else
-			table_put(&t, "OFF BY %lld", (long long)(p->runs.n - sum));
+			table_put(&t, "%s", p->runs.known ? "adds up" : "");
 	}
 	if (!t.nr)
 		return;

@@ -396,6 +396,7 @@ int capture_stop(struct capture *c)
 {
 	s64 r;
 
+	c->kernel_counted = c->kernel_counted && kernel_counts_runs();
 	probes_detach(c->probes);
 	r = rings_drain(c->rings, 0, hand_record, c);
 	return r < 0 ? (int)r : tell_last_holes(c);

@@ -510,6 +510,33 @@ TEST(manifest_counters)
 	manifest_done(&m);
 }
 
+TEST(manifest_runs_that_the_kernel_counted)
+{
+	static const char text[] =
+		"{\"complete\":%s,\"programs\":["
+		"{\"name\":\"a\",\"runs\":10,\"kernel_runs\":10,\"emitted\":10},"
+		"{\"name\":\"b\",\"runs\":10,\"kernel_runs\":11,\"emitted\":10},"
+		"{\"name\":\"c\",\"runs\":10,\"kernel_runs\":9,\"emitted\":10},"
+		"{\"name\":\"vfs_call\",\"runs\":10,\"kernel_runs\":30,\"emitted\":10},"
+		"{\"name\":\"vfs_call_ret\",\"runs\":10,\"kernel_runs\":31,\"emitted\":10},"
+		"{\"name\":\"vfs_call\",\"runs\":10,\"kernel_runs\":9,\"emitted\":10},"
+		"{\"name\":\"d\",\"runs\":10,\"kernel_runs\":null,\"emitted\":10}]}";
+	static const bool wanted[] = { true, false, false, true, false, false, true };
+	struct manifest m;
+	char buf[1024];
+	u64 sum;
+
+	for (int complete = 0; complete < 2; complete++) {
+		(void)snprintf(buf, sizeof(buf), text, complete ? "true" : "false");
+		check_eq(manifest_parse(buf, &m, NULL), 0);
+		check_eq(m.nr_programs, ARRAY_SIZE(wanted));
+		for (u32 i = 0; i < m.nr_programs; i++)
+			check_eq(manifest_adds_up(&m.programs[i], &sum), wanted[i] || !complete);
+		check_eq(manifest_runs(&m.programs[1])->n, complete ? 11 : 10);
+		manifest_done(&m);
+	}
+}
+
 TEST(manifest_events_add_up)
 {
 #define IS(n_)                           \
@@ -539,4 +566,5 @@ TESTS(pairmap_finds_what_was_put, pid_used_again, children_hang_below_their_pare
       arguments_are_joined_by_blanks, requests_of_an_operation, stacked_devices_count_once,
       sequential_is_by_order_of_issue, pipes_are_kept_apart, files_are_told_apart,
       names_that_came_later, failures_and_restarts, slowest_are_in_order, window,
-      manifest_with_everything_missing, manifest_counters, manifest_events_add_up)
+      manifest_with_everything_missing, manifest_counters, manifest_runs_that_the_kernel_counted,
+      manifest_events_add_up)
