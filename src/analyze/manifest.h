@@ -27,8 +27,7 @@ struct manifest_program {
 	const char *domain, *name, *group, *hook, *reason, *weaker;
 	bool attached;
 	struct maybe runs, missed;
-	struct maybe
-		kernel_runs; /* of a recording that has ended: what the kernel counted itself */
+	struct maybe kernel_runs; /* the kernel's own count, of a recording that has ended */
 	struct maybe outcomes[SN_NR_OUTCOMES];
 };
 
