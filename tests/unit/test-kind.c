@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include "schema/kind.h"
-#include "schema/rwbs.h"
 #include "schema/schema.h"
 #include "schema/values.h"
 #include "test.h"
@@ -179,44 +178,5 @@ TEST(signals)
 	check_str(print(SN_K_signal, 65), "SIGNAL(65)");
 }
 
-#define FLAG(name) (1u << SN_BLK_FLAG_##name)
-
-TEST(letters_of_requests)
-{
-	static const struct {
-		const char *letters, *kernels; /* as read, and as the kernel orders them */
-		enum sn_blk_op op;
-		u32 flags;
-	} rows[] = {
-		{ "WS", "WS", SN_BLK_OP_write, FLAG(sync) },
-		{ "RM", "RM", SN_BLK_OP_read, FLAG(meta) },
-		{ "WMA", "WAM", SN_BLK_OP_write, FLAG(meta) | FLAG(rahead) },
-		{ "FWFS", "FWFS", SN_BLK_OP_write, FLAG(preflush) | FLAG(fua) | FLAG(sync) },
-		{ "FF", "FF", SN_BLK_OP_flush, FLAG(preflush) },
-		{ "DS", "DS", SN_BLK_OP_discard, FLAG(sync) },
-		{ "F", "F", SN_BLK_OP_flush, 0 },
-		{ "R", "R", SN_BLK_OP_read, 0 },
-		{ "RP", "R", SN_BLK_OP_read, FLAG(prio) },
-		{ "DE", "DE", SN_BLK_OP_secure_erase, 0 },
-		{ "E", "DE", SN_BLK_OP_secure_erase, 0 },
-		{ "N", "N", SN_BLK_OP_unknown, 0 },
-	};
-	static const char *const wrong[] = { "", "X", "WX", "S", "RR", "W S" };
-	enum sn_blk_op op;
-	u32 flags;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		check_eq(rwbs_parse(rows[i].letters, &op, &flags), 0);
-		check_eq(op, rows[i].op);
-		check_eq(flags, rows[i].flags);
-		text.len = 0;
-		rwbs_put(&text, op, flags);
-		buf_putc(&text, 0);
-		check_str(text.data, rows[i].kernels);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		check_eq(rwbs_parse(wrong[i], &op, &flags), -EINVAL);
-}
-
 TESTS(each_kind_is_number_text_or_printed, booleans, errnos, devices, enumerations, file_types,
-      file_systems, open_flags_of_both_architectures, modes, sets, signals, letters_of_requests)
+      file_systems, open_flags_of_both_architectures, modes, sets, signals)
