@@ -76,11 +76,11 @@ class Loop:
             os.close(backing)
         self.disk = os.path.basename(self.path)
         self.dev = "%d:%d" % ((lambda d: (os.major(d), os.minor(d)))(os.stat(self.path).st_rdev))
-        part = options.pop("part", None)
+        part, sectors = options.pop("part", None), options.pop("sectors", "16384")
         try:
             self.before = tune(self.disk, options)
             if part:
-                self.path = self.add_partition(int(part))
+                self.path = self.add_partition(int(part), sectors=int(sectors))
         except (OSError, NoDevice):
             self.close()
             raise

@@ -26,14 +26,14 @@ struct disk {
 	const char *kind; /* rq, or bio */
 };
 
-static struct disk open_disk(int flags)
+static struct disk open_named(const char *key, int flags)
 {
-	const char *path = param_str("dev", NULL);
+	const char *path = param_str(key, NULL);
 	struct disk d = { .kind = param_str("kind", "rq") };
 	struct stat st;
 
 	if (!path)
-		die("dev= is missing");
+		die("%s= is missing", key);
 	wfile_open(&d.file, path, flags, 0);
 	if (fstat(d.file.fd, &st) || !S_ISBLK(st.st_mode))
 		die("%s is no disk", path);
@@ -41,6 +41,11 @@ static struct disk open_disk(int flags)
 	if (ioctl(d.file.fd, BLKGETSIZE64, &d.size))
 		die("cannot ask %s for its size", path);
 	return d;
+}
+
+static struct disk open_disk(int flags)
+{
+	return open_named("dev", flags);
 }
 
 /* A row of one request. op is the name of the operation it belongs to, or NULL. */
@@ -84,18 +89,40 @@ static void direct_io(const struct disk *d, const char *call, u64 offset, u64 si
 
 void work_block_rw(void)
 {
-	u64 nr = param_num("n", 100), size = param_num("bytes", 4096);
+	u64 nr = param_num("n", 100), size = param_num("bytes", 4096), at = param_num("from", 0) * 512;
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
 
-	if (nr * size > d.size || size > sizeof(bytes))
+	if (at + nr * size > d.size || size > sizeof(bytes))
 		die("the disk is too small");
 	window_begin();
 	for (u64 i = 0; i < nr; i++)
-		direct_io(&d, "pwrite64", i * size, size);
+		direct_io(&d, "pwrite64", at + i * size, size);
 	for (u64 i = 0; i < nr; i++)
-		direct_io(&d, "pread64", i * size, size);
+		direct_io(&d, "pread64", at + i * size, size);
 	window_end();
 	claim_distinct("block_io", "rq", "");
+}
+
+void work_block_two(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT), other = open_named("other", O_RDWR | O_DIRECT);
+
+	window_begin();
+	for (u64 i = 0; i < param_num("n", 10); i++) {
+		direct_io(&d, "pwrite64", i * 4096, 4096);
+		direct_io(&other, "pwrite64", i * 4096, 4096);
+	}
+	window_end();
+}
+
+void work_block_sizes(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+
+	window_begin();
+	for (u64 i = 1; i <= param_num("n", 10); i++)
+		direct_io(&d, i % 2 ? "pwrite64" : "pread64", i * 65536, i * 4096);
+	window_end();
 }
 
 void work_block_part(void)
