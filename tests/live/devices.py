@@ -250,15 +250,17 @@ class ScsiDebug:
 
 
 class Delay:
-    """A device-mapper disk on a loop device that hands everything on ms later."""
+    """A device-mapper disk on a loop device that hands everything on ms later, writes write_ms."""
     kind = "bio"
 
     def __init__(self, options, where):
         ms = options.pop("ms")
+        write_ms = options.pop("write_ms", ms)
         self.name = "sonde%d" % os.getpid()
         self.below = Loop(options, where)
         with open("/sys/block/%s/size" % self.below.disk) as f:
-            table = "0 %s delay %s 0 %s" % (f.read().strip(), self.below.path, ms)
+            table = "0 %s delay %s 0 %s %s 0 %s" % (f.read().strip(), self.below.path, ms,
+                                                    self.below.path, write_ms)
         try:
             subprocess.run(["modprobe", "dm-delay"], stderr=subprocess.DEVNULL, check=False)
             done = subprocess.run(["dmsetup", "create", self.name, "--table", table],

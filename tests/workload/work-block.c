@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -175,7 +176,10 @@ void work_block_offline(void)
 	window_end();
 }
 
-/* The disk has the first half of what is read, and says so; then it has no more. */
+/*
+ * The disk has the first half of what is read, and says so; then it has no more. What is read
+ * before does not fail.
+ */
 void work_block_cut(void)
 {
 	u64 at = param_num("at", 65536);
@@ -183,6 +187,7 @@ void work_block_cut(void)
 	struct claim c;
 
 	window_begin();
+	direct_io(&d, "pread64", 0, 4096);
 	(void)SYS(SYS_pread64, d.file.fd, bytes, 4096, at - 2048);
 	window_end();
 	claim_row(&c, "block_io");
@@ -511,6 +516,29 @@ void work_block_others(void)
 	direct_io(&d, "pwrite64", 0, 4096);
 	flush(&d);
 	reap(spawn(write_and_flush, &o));
+	window_end();
+}
+
+static void read_as_nobody(void *arg)
+{
+	static const char comm[] = "blk-nobody";
+
+	(void)SYS(SYS_prctl, PR_SET_NAME, comm);
+	claim_rename("sonde-work", comm);
+	if (SYS(SYS_setresgid, 65534, 65534, 65534) || SYS(SYS_setresuid, 65534, 65534, 65534))
+		die("cannot become nobody");
+	for (u64 i = 0; i < param_num("n", 10); i++)
+		direct_io(arg, "pread64", 65536 + i * 4096, 4096);
+}
+
+void work_block_nobody(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+
+	window_begin();
+	for (u64 i = 0; i < param_num("n", 10); i++)
+		direct_io(&d, "pread64", i * 4096, 4096);
+	reap(spawn(read_as_nobody, &d));
 	window_end();
 }
 
