@@ -7,6 +7,7 @@
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +26,13 @@ struct disk {
 	u64 first;    /* sector of it where file begins */
 	u64 size;
 	const char *kind; /* rq, or bio */
+	int cpu;          /* where this thread stays; -1: anywhere */
 };
 
 static struct disk open_named(const char *key, int flags)
 {
 	const char *path = param_str(key, NULL);
-	struct disk d = { .kind = param_str("kind", "rq") };
+	struct disk d = { .kind = param_str("kind", "rq"), .cpu = -1 };
 	struct stat st;
 
 	if (!path)
@@ -57,6 +59,7 @@ static void claim_block(const struct disk *d, const char *blk_op, u64 offset, u6
 	char ref[32];
 
 	claim_row(&c, "block_io");
+	claim_num(&c, "ppid", getppid());
 	claim_str(&c, "blk_op", blk_op);
 	claim_num(&c, "sector", (s64)(d->first + offset / 512));
 	claim_num(&c, "bytes", (s64)size);
@@ -68,6 +71,8 @@ static void claim_block(const struct disk *d, const char *blk_op, u64 offset, u6
 	claim_num(&c, "requeues", 0);
 	if (!strcmp(d->kind, "bio"))
 		claim_null(&c, "device_ns");
+	if (d->cpu >= 0)
+		claim_num(&c, "submit_cpu", d->cpu);
 	if (op) {
 		snprintf(ref, sizeof(ref), "$%s", op);
 		claim_str(&c, "op", ref);
@@ -91,7 +96,7 @@ static void direct_io(const struct disk *d, const char *call, u64 offset, u64 si
 void work_block_rw(void)
 {
 	u64 nr = param_num("n", 100), size = param_num("bytes", 4096), at = param_num("from", 0) * 512;
-	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	struct disk d = open_disk(O_RDWR | O_DIRECT | (param_num("dsync", 0) ? O_DSYNC : 0));
 
 	if (at + nr * size > d.size || size > sizeof(bytes))
 		die("the disk is too small");
@@ -124,6 +129,43 @@ void work_block_sizes(void)
 	for (u64 i = 1; i <= param_num("n", 10); i++)
 		direct_io(&d, i % 2 ? "pwrite64" : "pread64", i * 65536, i * 4096);
 	window_end();
+}
+
+/* On each cpu that this thread may use. */
+void work_block_cpus(void)
+{
+	struct disk d = open_disk(O_RDWR | O_DIRECT);
+	u64 nr = param_num("n", 10), at = 0;
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		die("cannot ask for the cpus");
+	window_begin();
+	for (d.cpu = 0; d.cpu < CPU_SETSIZE; d.cpu++) {
+		if (!CPU_ISSET(d.cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(d.cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one))
+			die("cannot go to cpu %d", d.cpu);
+		for (u64 i = 0; i < nr; i++)
+			direct_io(&d, "pread64", at++ % 256 * 4096, 4096);
+	}
+	window_end();
+}
+
+/* What is read ahead; the first sectors may be known since the disk was made. */
+void work_block_ahead(void)
+{
+	enum { FROM = 1 << 20, LEN = 1 << 20 };
+	struct disk d = open_disk(O_RDONLY);
+
+	window_begin();
+	if (posix_fadvise(d.file.fd, FROM, LEN, POSIX_FADV_WILLNEED))
+		die("cannot have it read ahead");
+	do_io("pread64", &d.file, bytes, LEN, FROM);
+	window_end();
+	claim_sum("block_io", "bytes", LEN, "\"blk_op\":\"read\"");
 }
 
 void work_block_part(void)
@@ -162,6 +204,7 @@ void work_block_offline(void)
 		if (SYS(SYS_pread64, d.file.fd, bytes, 4096, i * 8192) != -EIO)
 			die("a read of a disk that is off did not fail");
 		claim_row(&c, "block_io");
+		claim_num(&c, "ppid", getppid());
 		claim_str(&c, "blk_op", "read");
 		claim_num(&c, "sector", (s64)(i * 16));
 		claim_num(&c, "bytes", 4096);
@@ -470,6 +513,7 @@ static void flush(const struct disk *d)
 	claim_let(&c, "op", op);
 	claim_end(&c);
 	claim_row(&c, "block_io");
+	claim_num(&c, "ppid", getppid());
 	claim_str(&c, "blk_op", "flush");
 	claim_num(&c, "bytes", 0);
 	claim_str(&c, "dev", d->dev);
@@ -510,7 +554,8 @@ static void write_and_flush(void *arg)
 void work_block_others(void)
 {
 	struct disk d = open_disk(O_RDWR | O_DIRECT);
-	struct others o = { &d, param_num("n", 10) };
+	struct disk theirs = open_disk(O_RDWR | O_DIRECT | (param_num("dsync", 0) ? O_DSYNC : 0));
+	struct others o = { &theirs, param_num("n", 10) };
 
 	window_begin();
 	direct_io(&d, "pwrite64", 0, 4096);
