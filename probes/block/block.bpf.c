@@ -32,7 +32,8 @@ struct submitter {
 	u32 file_dev, gen;
 	u32 cpu;
 	u16 has_file;
-	u16 is_held; /* by a limit, until a worker submits it */
+	u8 is_held;  /* by a limit, until a worker submits it */
+	u8 asks_fua; /* to be on the medium when it ends */
 };
 
 enum request_state {
@@ -169,12 +170,13 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, enum bio
 	u64 key = (u64)bio, pid_tgid;
 	enum sn_outcome why;
 	struct sn_task *st;
-	u32 dev, asks_flush;
+	u32 dev, opf, asks_flush;
 
 	/* Another bio stood at this address, and no program saw its end. */
 	if (bpf_map_lookup_elem(&block_bios, &key))
 		drop_bio(key);
-	asks_flush = BPF_CORE_READ(bio, bi_opf) & block_cfg.preflush;
+	opf = BPF_CORE_READ(bio, bi_opf);
+	asks_flush = opf & block_cfg.preflush;
 	st = sn_wanted(sn_current(), &why);
 	if (!st && !asks_flush)
 		return sn_count_unwanted(prog, why, SN_SLOT_block_io);
@@ -195,6 +197,7 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, enum bio
 	by.tid = (u32)pid_tgid;
 	by.cpu = bpf_get_smp_processor_id();
 	by.is_held = stage == BIO_HELD;
+	by.asks_fua = !!(opf & block_cfg.fua);
 	by.sector = BPF_CORE_READ(bio, bi_iter.bi_sector);
 	by.bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
 	find_file(&by, bio, st);
@@ -395,6 +398,27 @@ static __always_inline bool take_submitter(struct request *rq, u32 op, u32 dev,
 	return bios.is_known;
 }
 
+/*
+ * A disk without fua is flushed when such a write ends: that flush, too, is of who wrote, or
+ * of nobody who is wanted (by NULL). The kernel took the flag off the request, not the bio.
+ */
+static __always_inline void note_flush_after(struct request *rq, u32 flags, u32 dev,
+					     const struct submitter *by)
+{
+	struct bio *bio;
+
+	if (flags & block_cfg.fua || block_cfg.op_of[flags & 63] != SN_BLK_OP_write)
+		return;
+	if (by) {
+		if (by->asks_fua)
+			bpf_map_update_elem(&block_flushers, &dev, by, BPF_ANY);
+		return;
+	}
+	bio = BPF_CORE_READ(rq, bio);
+	if (bio && BPF_CORE_READ(bio, bi_opf) & block_cfg.fua)
+		bpf_map_delete_elem(&block_flushers, &dev);
+}
+
 /* The request is not under way any more. */
 static __always_inline void set_free(struct request_entry *e)
 {
@@ -432,9 +456,11 @@ static __always_inline struct request_entry *entry_of(struct request *rq, enum s
 	}
 	dev = disk_dev(sn_request_disk(rq));
 	if (!take_submitter(rq, op, dev, &fresh.by)) {
+		note_flush_after(rq, flags, dev, NULL);
 		*ret_why = sn_cfg.filters || sn_cfg.nr_devs ? SN_OUT_filtered : SN_OUT_unmatched;
 		return NULL;
 	}
+	note_flush_after(rq, flags, dev, &fresh.by);
 	fresh.sector = BPF_CORE_READ(rq, __sector);
 	fresh.dev = dev;
 	fresh.op = op < 64 ? block_cfg.op_of[op] : 0;

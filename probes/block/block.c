@@ -61,6 +61,8 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 		cfg.op_flush = (u32)v;
 	if (enum_value(caps, bits, "__req_", "preflush", &v))
 		cfg.preflush = 1u << v;
+	if (enum_value(caps, bits, "__req_", "fua", &v))
+		cfg.fua = 1u << v;
 	/* an errno until 5.15, a blk_status_t since: the type tells it */
 	cfg.status_is_errno =
 		!strcmp(caps_tracepoint_arg_type(caps, "block_rq_complete", 1), "int");

@@ -95,7 +95,8 @@ static void direct_io(const struct disk *d, const char *call, u64 offset, u64 si
 
 void work_block_rw(void)
 {
-	u64 nr = param_num("n", 100), size = param_num("bytes", 4096), at = param_num("from", 0) * 512;
+	u64 nr = param_num("n", 100), size = param_num("bytes", 4096),
+	    at = param_num("from", 0) * 512;
 	struct disk d = open_disk(O_RDWR | O_DIRECT | (param_num("dsync", 0) ? O_DSYNC : 0));
 
 	if (at + nr * size > d.size || size > sizeof(bytes))
@@ -111,7 +112,8 @@ void work_block_rw(void)
 
 void work_block_two(void)
 {
-	struct disk d = open_disk(O_RDWR | O_DIRECT), other = open_named("other", O_RDWR | O_DIRECT);
+	struct disk d = open_disk(O_RDWR | O_DIRECT),
+		    other = open_named("other", O_RDWR | O_DIRECT);
 
 	window_begin();
 	for (u64 i = 0; i < param_num("n", 10); i++) {
