@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,7 +190,8 @@ void work_rw_sizes(void)
 
 struct late_write {
 	int fd;
-	unsigned int ms;
+	unsigned int ms; /* from when the reader is about to read */
+	atomic_bool reads;
 };
 
 static void sleep_ms(unsigned int ms)
@@ -206,6 +208,8 @@ static void send_late(void *arg)
 	struct late_write *late = arg;
 	struct wfile f = { .fd = late->fd, .no_pos = true };
 
+	while (!late->reads)
+		sleep_ms(1);
 	sleep_ms(late->ms);
 	do_io("write", &f, bytes, 9, 0);
 }
@@ -219,11 +223,11 @@ static void ring(int sig)
 static void interrupt(const struct wfile *f, int flags, s64 ret)
 {
 	struct sigaction sa = { .sa_handler = ring, .sa_flags = flags };
-	struct itimerval in_20_ms = { .it_value.tv_usec = 20000 };
+	struct itimerval in_60_ms = { .it_value.tv_usec = 60000 };
 	struct claim c;
 
 	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &in_20_ms, NULL);
+	setitimer(ITIMER_REAL, &in_60_ms, NULL);
 	if (SYS(SYS_read, f->fd, bytes, 64) != -EINTR)
 		die("a read was not interrupted");
 	claim_row(&c, "vfs_read");
@@ -273,6 +277,7 @@ void work_rw_pipes(void)
 
 	late = (struct late_write){ out.fd, 60 };
 	w = worker_start("late", send_late, &late);
+	late.reads = true;
 	ret = SYS(SYS_read, in.fd, bytes, 64);
 	claim_row(&c, "vfs_read");
 	claim_str(&c, "call", "read");
