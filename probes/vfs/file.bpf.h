@@ -82,6 +82,29 @@ static __always_inline bool device_refused(u32 dev, u16 mode, struct inode *inod
 }
 
 /*
+ * Global: it is verified once, and not for each way that leads to it. Pointers are no
+ * numbers to it before they have been in a map.
+ */
+__noinline int vfs_tell_name(u64 dentry, u64 mnt, u64 key, u32 is_dir)
+{
+	struct sn_task *st = sn_task_of(sn_current());
+
+	if (!st)
+		return 0;
+	return sn_tell_name(&st->walk, (void *)dentry, (void *)mnt, key, is_dir & 1);
+}
+
+static __always_inline int tell_name(struct sn_task *st, const void *dentry, const void *mnt,
+				     u64 key, bool is_dir)
+{
+	struct sn_walk *w = &st->walk;
+
+	w->dentry = (u64)dentry;
+	w->mnt = (u64)mnt;
+	return vfs_tell_name(*(volatile u64 *)&w->dentry, *(volatile u64 *)&w->mnt, key, is_dir);
+}
+
+/*
  * What an inode is, once it is another than last time: its kind, whether rows are
  * wanted for it, its name. False: they are not.
  */
@@ -102,8 +125,8 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 	if (!sn_name_is_new(st, key, (void *)st->dentry))
 		return 1;
 	st->walk.ts = now ?: bpf_ktime_get_ns();
-	if (!sn_tell_name(&st->walk, (void *)st->dentry, sn_read(file, f_path.mnt), key,
-			  (st->mode & S_IFMT) == S_IFDIR)) {
+	if (!tell_name(st, (void *)st->dentry, sn_read(file, f_path.mnt), key,
+		       (st->mode & S_IFMT) == S_IFDIR)) {
 		/* the next operation on it tries again */
 		st->met_epoch = ~0ull;
 		st->named[key >> 62] = 0;

@@ -395,7 +395,7 @@ static __always_inline enum looked note_dir(struct sn_task *st, const struct ope
 	if (!sn_name_is_new(st, key, dentry))
 		return LOOKED_IN_DIR;
 	st->walk.ts = now;
-	if (!sn_tell_name(&st->walk, dentry, mnt, key, true))
+	if (!tell_name(st, dentry, mnt, key, true))
 		st->named[key >> 62] = 0;
 	return LOOKED_IN_DIR;
 }
