@@ -256,7 +256,7 @@ class Doctor:
         hooks = ["--hooks", hooks] if hooks else []
         try:
             done = subprocess.run([sonde, "doctor", "--json"] + hooks, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, timeout=60)
+                                  stderr=subprocess.PIPE, timeout=60 * PATIENCE)
             report = json.loads(done.stdout.decode())
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return
