@@ -311,7 +311,7 @@ int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
 	c->ctx = ctx;
 	c->nr_cpus = probes_cpus(c->probes, &cpus);
 	c->kernel_counted = kernel_counts_runs();
-	c->told = calloc(c->nr_cpus + 1, sizeof(*c->told));
+	c->told = calloc(c->nr_cpus, sizeof(*c->told));
 	if (!c->told)
 		return -ENOMEM;
 	r = probes_attach(c->probes, d);

@@ -12,8 +12,6 @@ void probes_percpu(const struct probes *p, struct sn_percpu *ret)
 	for (u32 i = 0; i < nr; i++) {
 		const struct sn_percpu *c = &cpus[i];
 
-		ret->nr_ops += c->nr_ops;
-		ret->walks += c->walks;
 		for (u32 e = 0; e < SN_NR_EVENTS; e++) {
 			ret->emitted[e] += c->emitted[e];
 			ret->in_flight[e] += c->in_flight[e];

@@ -152,7 +152,7 @@ bool probes_is_extra(u32 slot);
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);
 /* Every possible cpu's own counters, as they run, and their number. */
 u32 probes_cpus(const struct probes *p, const struct sn_percpu **ret);
-/* All cpus' counters of events in one; of holes only their sums. */
+/* What all cpus counted of events, in one; of holes only their sums. */
 void probes_percpu(const struct probes *p, struct sn_percpu *ret);
 
 /* The fd of a map that all domains share or that one of them has; -1 if there is none. */
