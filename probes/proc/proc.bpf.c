@@ -312,7 +312,8 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	if (!accepted(wanted_of(task), task->tgid))
 		return sn_count(SN_P_proc_exit, SN_OUT_filtered);
 	key.start_time = BPF_CORE_READ(leader, start_time);
-	if (bpf_map_update_elem(&proc_exited, &key, &one, BPF_NOEXIST) == -EEXIST)
+	/* Before 6.4 this returns an int, and the upper half of what is said to be a long is 0. */
+	if ((int)bpf_map_update_elem(&proc_exited, &key, &one, BPF_NOEXIST) == -EEXIST)
 		return sn_count(SN_P_proc_exit, SN_OUT_ignored); /* told by another thread */
 	e = sn_reserve_prio(SN_SLOT_proc_exit, sizeof(*e));
 	if (!e)

@@ -131,7 +131,7 @@ void work_proc_moved(void)
 
 struct crowd {
 	pthread_barrier_t born;
-	unsigned int nr;
+	unsigned int nr, done;
 	bool leader_first;
 };
 
@@ -141,7 +141,11 @@ static void crowd_member(void *arg)
 
 	pthread_barrier_wait(&crowd->born);
 	if (crowd->leader_first)
-		usleep(30000);
+		usleep(10000);
+	/* At one moment, so that more than one of them sees that none is left. */
+	__atomic_add_fetch(&crowd->done, 1, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&crowd->done, __ATOMIC_RELAXED) < crowd->nr)
+		;
 }
 
 static void crowd_process(void *arg)
@@ -170,12 +174,15 @@ static void crowd_run(unsigned int nr, bool leader_first)
 void work_proc_threads(void)
 {
 	unsigned int nr = (unsigned int)param_num("threads", 10);
+	u64 rounds = param_num("rounds", 1);
 
 	if (nr > 60)
 		die("too many threads");
 	window_begin();
-	crowd_run(nr, false);
-	crowd_run(nr, true);
+	for (u64 i = 0; i < rounds; i++) {
+		crowd_run(nr, false);
+		crowd_run(nr, true);
+	}
 	window_end();
 }
 
