@@ -2,10 +2,20 @@
 #include "base/linger.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LOOK_MS 10
+
+/* Locked by those that linger, and by nobody else: their own program. */
+static int open_lock(void)
+{
+	return open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -15,10 +25,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* Whoever waits for the end of a pipe or of a file must not wait for us. */
-static void keep_only(const int *fds, u32 nr)
+static void keep_only(const int *fds, u32 nr, unsigned int first)
 {
-	unsigned int first = 0;
-
 	for (u32 i = 0; i < nr; i++) {
 		if ((unsigned int)fds[i] > first)
 			(void)close_range(first, (unsigned int)fds[i] - 1, 0);
@@ -27,13 +35,23 @@ static void keep_only(const int *fds, u32 nr)
 	(void)close_range(first, UINT_MAX, 0);
 }
 
-int linger(int *fds, u32 nr)
+/* The lock is held, in the place of standard input, until the last close() has returned. */
+_Noreturn static void close_behind(const int *fds, u32 nr, int lock)
+{
+	(void)setsid();
+	if (dup2(lock, STDIN_FILENO) < 0)
+		(void)close(STDIN_FILENO);
+	keep_only(fds, nr, STDIN_FILENO + 1);
+	for (u32 i = 0; i < nr; i++)
+		(void)close(fds[i]);
+	_exit(0);
+}
+
+static int start(const int *fds, u32 nr, int lock)
 {
 	int status = 0;
-	pid_t pid;
+	pid_t pid = fork();
 
-	qsort(fds, nr, sizeof(*fds), compare);
-	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
@@ -41,12 +59,40 @@ int linger(int *fds, u32 nr)
 		pid = fork();
 		if (pid)
 			_exit(pid < 0);
-		(void)setsid();
-		keep_only(fds, nr);
-		_exit(0);
+		close_behind(fds, nr, lock);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return status ? -EAGAIN : 0;
+}
+
+int linger(int *fds, u32 nr)
+{
+	int lock = open_lock(), ret;
+
+	qsort(fds, nr, sizeof(*fds), compare);
+	if (lock >= 0)
+		(void)flock(lock, LOCK_SH | LOCK_NB);
+	ret = start(fds, nr, lock);
+	if (lock >= 0)
+		(void)close(lock);
+	return ret;
+}
+
+bool linger_over(u32 timeout_ms)
+{
+	int lock = open_lock();
+	bool over;
+
+	if (lock < 0)
+		return false;
+	while (!(over = !flock(lock, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && timeout_ms) {
+		u32 ms = timeout_ms < LOOK_MS ? timeout_ms : LOOK_MS;
+
+		(void)usleep(ms * 1000);
+		timeout_ms -= ms;
+	}
+	(void)close(lock);
+	return over;
 }

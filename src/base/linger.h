@@ -12,4 +12,7 @@
 /* fds is sorted on return. Returns 0 or a negative errno: then the caller's close() waits. */
 int linger(int *fds, u32 nr);
 
+/* Waits until no process of this program lingers, for milliseconds: false if one still does. */
+bool linger_over(u32 timeout_ms);
+
 #endif

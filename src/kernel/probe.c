@@ -18,6 +18,8 @@
 #define NEED_OF(need) NEED_##need
 #define ROLE_OF(flags) ROLE_##flags
 
+#define LINGER_MS 10000
+
 const struct probe_prog probe_progs[SN_NR_PROGS] = {
 #define SN_PROG(name, group, need, target, flags, weaker) \
 	[SN_P_##name] = { #name, #group, target, weaker, NEED_OF(need), ROLE_OF(flags) },
@@ -668,6 +670,8 @@ int probes_attach(struct probes *p, struct diag *d)
 {
 	u32 nr = 0;
 
+	/* What leaves a function takes the ends of the calls from us that are under way in it. */
+	(void)linger_over(LINGER_MS);
 	p->may_run = true;
 	for (int i = 0; i < NR_DOMAINS; i++)
 		nr += attach_domain(p, i);

@@ -188,9 +188,15 @@ void work_rw_sizes(void)
 
 /* ---- what has no position ---- */
 
+/*
+ * What a slow read waits for comes this long after its thread was about to read, and what the
+ * row tells is at least the other: an emulated cpu can stand still for a while in between.
+ */
+#define LATE_MS 500
+#define SLOW_NS 100000000
+
 struct late_write {
 	int fd;
-	unsigned int ms; /* from when the reader is about to read */
 	atomic_bool reads;
 };
 
@@ -210,7 +216,7 @@ static void send_late(void *arg)
 
 	while (!late->reads)
 		sleep_ms(1);
-	sleep_ms(late->ms);
+	sleep_ms(LATE_MS);
 	do_io("write", &f, bytes, 9, 0);
 }
 
@@ -223,11 +229,11 @@ static void ring(int sig)
 static void interrupt(const struct wfile *f, int flags, s64 ret)
 {
 	struct sigaction sa = { .sa_handler = ring, .sa_flags = flags };
-	struct itimerval in_60_ms = { .it_value.tv_usec = 60000 };
+	struct itimerval later = { .it_value.tv_usec = LATE_MS * 1000 };
 	struct claim c;
 
 	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &in_60_ms, NULL);
+	setitimer(ITIMER_REAL, &later, NULL);
 	if (SYS(SYS_read, f->fd, bytes, 64) != -EINTR)
 		die("a read was not interrupted");
 	claim_row(&c, "vfs_read");
@@ -237,7 +243,7 @@ static void interrupt(const struct wfile *f, int flags, s64 ret)
 	claim_ret(&c, ret);
 	claim_null(&c, "bytes");
 	claim_bool(&c, "restarted", ret == -512);
-	claim_min(&c, "dur_ns", 10000000);
+	claim_min(&c, "dur_ns", SLOW_NS);
 	claim_end(&c);
 }
 
@@ -275,7 +281,7 @@ void work_rw_pipes(void)
 	do_io("write", &null, bytes, 4096, 0);
 	do_io("read", &stat, bytes, 10, 0);
 
-	late = (struct late_write){ out.fd, 60 };
+	late = (struct late_write){ out.fd };
 	w = worker_start("late", send_late, &late);
 	late.reads = true;
 	ret = SYS(SYS_read, in.fd, bytes, 64);
@@ -285,7 +291,7 @@ void work_rw_pipes(void)
 	claim_ret(&c, ret);
 	claim_null(&c, "offset");
 	claim_str(&c, "tag", "slow");
-	claim_min(&c, "dur_ns", 30000000);
+	claim_min(&c, "dur_ns", SLOW_NS);
 	claim_end(&c);
 	worker_join(w);
 
