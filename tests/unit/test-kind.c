@@ -167,6 +167,32 @@ TEST(sets)
 	check_str(print(SN_K_blk_flags, 1u << SN_BLK_FLAG_swap | 1u << 31), "swap|0x80000000");
 }
 
+/* The letters that blktrace has for a request, and its two columns here. */
+TEST(block_requests)
+{
+#define F(name) (1u << SN_BLK_FLAG_##name)
+	static const struct {
+		const char *rwbs;
+		u32 op, flags;
+		const char *op_text, *flags_text;
+	} table[] = {
+		{ "WS", SN_BLK_OP_write, F(sync), "write", "sync" },
+		{ "RM", SN_BLK_OP_read, F(meta), "read", "meta" },
+		{ "WMA", SN_BLK_OP_write, F(meta) | F(rahead), "write", "meta|rahead" },
+		{ "FWFS", SN_BLK_OP_write, F(preflush) | F(fua) | F(sync), "write",
+		  "sync|fua|preflush" },
+		{ "FF", SN_BLK_OP_flush, F(fua), "flush", "fua" },
+		{ "DS", SN_BLK_OP_discard, F(sync), "discard", "sync" },
+		{ "RSM", SN_BLK_OP_read, F(sync) | F(meta) | F(prio), "read", "sync|meta|prio" },
+	};
+#undef F
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		check_str(print(SN_K_blk_op, table[i].op), table[i].op_text);
+		check_str(print(SN_K_blk_flags, table[i].flags), table[i].flags_text);
+	}
+}
+
 TEST(signals)
 {
 	check_str(print(SN_K_signal, SIGKILL), "SIGKILL");
@@ -179,4 +205,4 @@ TEST(signals)
 }
 
 TESTS(each_kind_is_number_text_or_printed, booleans, errnos, devices, enumerations, file_types,
-      file_systems, open_flags_of_both_architectures, modes, sets, signals)
+      file_systems, open_flags_of_both_architectures, modes, sets, block_requests, signals)
