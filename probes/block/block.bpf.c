@@ -682,7 +682,10 @@ static __always_inline int emit_request(struct request_entry *e, int error, u64 
 	return SN_OUT_emitted;
 }
 
-/* It failed on its way to the device: nothing is known of it but who asked, and when. */
+/*
+ * It failed on its way to the device, or the kernel left out the program that was to see it
+ * there: nothing is known of it but who asked, and when.
+ */
 static __noinline int emit_unissued(struct request *rq, const struct submitter *by, int error,
 				    u64 now)
 {
@@ -719,11 +722,12 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 		e->issue_ns = 0;
 	}
 	if (!e || e->state != RQ_ISSUED) {
-		/* An empty flush, carried out by the flush request, or the second end of a flushed write. */
+		/* Or an empty flush, carried out by the flush request, or the second end of a flushed write. */
 		if (take_submitter(rq, 0xff, 0, &by) || e)
 			return sn_count(SN_P_block_complete,
-					error && by.ts ? emit_unissued(rq, &by, error, now)
-						       : SN_OUT_ignored);
+					by.ts && (error || nr_bytes)
+						? emit_unissued(rq, &by, error, now)
+						: SN_OUT_ignored);
 		return sn_count(SN_P_block_complete, sn_cfg.filters || sn_cfg.nr_devs
 							     ? SN_OUT_filtered
 							     : SN_OUT_unmatched);

@@ -156,6 +156,47 @@ void work_block_cpus(void)
 	window_end();
 }
 
+struct crowd {
+	const struct disk *disk;
+	u64 nr, at;
+	void *bytes;
+};
+
+static void read_in_crowd(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	for (u64 i = 0; i < crowd->nr; i++) {
+		u64 at = crowd->at + i * PAGE;
+
+		if (SYS(SYS_pread64, crowd->disk->file.fd, crowd->bytes, PAGE, at) != PAGE)
+			die("a read failed");
+		claim_block(crowd->disk, "read", at, PAGE, NULL);
+	}
+}
+
+void work_block_crowd(void)
+{
+	struct disk d = open_disk(O_RDONLY | O_DIRECT);
+	u64 threads = param_num("threads", 4), nr = param_num("n", 100);
+	struct worker *workers[64];
+	struct crowd crowds[64];
+
+	if (threads > ARRAY_SIZE(crowds) || threads * PAGE > sizeof(bytes) ||
+	    threads * nr * PAGE > d.size)
+		die("too many threads, or too small a disk");
+	if (param_num("one_cpu", 0))
+		stay_on_this_cpu();
+	window_begin();
+	for (u64 i = 0; i < threads; i++) {
+		crowds[i] = (struct crowd){ &d, nr, i * nr * PAGE, bytes + i * PAGE };
+		workers[i] = worker_start("crowd", read_in_crowd, &crowds[i]);
+	}
+	for (u64 i = 0; i < threads; i++)
+		worker_join(workers[i]);
+	window_end();
+}
+
 /* What is read ahead; the first sectors may be known since the disk was made. */
 void work_block_ahead(void)
 {
