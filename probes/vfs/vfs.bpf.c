@@ -35,21 +35,7 @@ static __always_inline bool is_alone(enum call_hook at)
 	       (at == AT_TRACEPOINT && !sn_cfg.preempts_tracepoints);
 }
 
-/*
- * Which call it is. A program for functions of one call only is told that one, so that nothing
- * of the others is verified in it: 5.10 takes its time for that.
- */
-static __always_inline u32 call_of(long nr, u32 only)
-{
-	u32 call = sn_calls_of[nr];
-
-	if (!only)
-		return call;
-	return call == only ? only : 0;
-}
-
-static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, enum call_hook at,
-				       u32 only)
+static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, enum call_hook at)
 {
 	bool alone = is_alone(at);
 	struct task_struct *task = sn_current();
@@ -64,9 +50,7 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 		return 0;
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
-	call = call_of(nr, only);
-	if (only && !call && sn_calls_of[nr])
-		sn_lose(vfs_slot_of(sn_calls_of[nr]), SN_CAUSE_missed); /* not of this kernel's */
+	call = sn_calls_of[nr];
 	if (!call || call >= VFS_RENAMES)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	st = sn_wanted(task, &why);
@@ -120,7 +104,7 @@ static __always_inline bool end_refused(const struct sn_task *st, s64 ret, u64 n
 }
 
 static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s64 ret,
-				     enum call_hook at, u32 only)
+				     enum call_hook at)
 {
 	bool alone = is_alone(at);
 	struct task_struct *task = sn_current();
@@ -135,7 +119,7 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 		return 0;
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
-	call = call_of(nr, only);
+	call = sn_calls_of[nr];
 	if (!call || call >= VFS_RENAMES) {
 		watch_renames(call, ret, task);
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
@@ -173,65 +157,66 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(vfs_enter, struct pt_regs *regs)
 {
-	return call_begins(SN_P_vfs_enter, regs, AT_TRACEPOINT, 0);
+	return call_begins(SN_P_vfs_enter, regs, AT_TRACEPOINT);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 {
-	return call_ends(SN_P_vfs_exit, regs, ret, AT_TRACEPOINT, 0);
+	return call_ends(SN_P_vfs_exit, regs, ret, AT_TRACEPOINT);
 }
 
 /*
  * A program on a function is loaded once for each function, and verifying ours takes
  * long: what is loaded so often only jumps to one that is loaded once. A map of jumps
  * takes only programs whose functions have one type, and the kernel's types may hold two for
- * these: where a call has no arguments, the function's own is called __unused. _b is for that.
+ * these (6.12: the argument of open_by_handle_at, for one, is called __unused): _b is for the
+ * second.
  */
-#define CALL_PROGRAMS(form, only)                                                  \
-	struct {                                                                   \
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                             \
-		__uint(max_entries, 1);                                            \
-		__type(key, u32);                                                  \
-		__type(value, u32);                                                \
-	} vfs_call_jump##form SEC(".maps"), vfs_call_ret_jump##form SEC(".maps");  \
-                                                                                   \
-	SEC("?fentry")                                                             \
-	int BPF_PROG(vfs_call_body##form, struct pt_regs *regs)                    \
-	{                                                                          \
-		return call_begins(SN_P_vfs_call, regs, AT_FUNCTION, only);        \
-	}                                                                          \
-	SEC("?fexit")                                                              \
-	int BPF_PROG(vfs_call_ret_body##form, struct pt_regs *regs, long ret)      \
-	{                                                                          \
-		return call_ends(SN_P_vfs_call_ret, regs, ret, AT_FUNCTION, only); \
-	}                                                                          \
-	SEC("?fentry")                                                             \
-	int vfs_call##form(void *ctx)                                              \
-	{                                                                          \
-		bpf_tail_call(ctx, &vfs_call_jump##form, 0);                       \
-		return 0;                                                          \
-	}                                                                          \
-	SEC("?fexit")                                                              \
-	int vfs_call_ret##form(void *ctx)                                          \
-	{                                                                          \
-		bpf_tail_call(ctx, &vfs_call_ret_jump##form, 0);                   \
-		return 0;                                                          \
+#define CALL_PROGRAMS(form)                                                       \
+	struct {                                                                  \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                            \
+		__uint(max_entries, 1);                                           \
+		__type(key, u32);                                                 \
+		__type(value, u32);                                               \
+	} vfs_call_jump##form SEC(".maps"), vfs_call_ret_jump##form SEC(".maps"); \
+                                                                                  \
+	SEC("?fentry")                                                            \
+	int BPF_PROG(vfs_call_body##form, struct pt_regs *regs)                   \
+	{                                                                         \
+		return call_begins(SN_P_vfs_call, regs, AT_FUNCTION);             \
+	}                                                                         \
+	SEC("?fexit")                                                             \
+	int BPF_PROG(vfs_call_ret_body##form, struct pt_regs *regs, long ret)     \
+	{                                                                         \
+		return call_ends(SN_P_vfs_call_ret, regs, ret, AT_FUNCTION);      \
+	}                                                                         \
+	SEC("?fentry")                                                            \
+	int vfs_call##form(void *ctx)                                             \
+	{                                                                         \
+		bpf_tail_call(ctx, &vfs_call_jump##form, 0);                      \
+		return 0;                                                         \
+	}                                                                         \
+	SEC("?fexit")                                                             \
+	int vfs_call_ret##form(void *ctx)                                         \
+	{                                                                         \
+		bpf_tail_call(ctx, &vfs_call_ret_jump##form, 0);                  \
+		return 0;                                                         \
 	}
-CALL_PROGRAMS(, 0)
-CALL_PROGRAMS(_b, SN_CALL_sync)
+CALL_PROGRAMS()
+CALL_PROGRAMS(_b)
 
 /* One program at all functions. */
 SEC("?kprobe.multi")
 int vfs_call_k(void *ctx)
 {
-	return call_begins(SN_P_vfs_call_k, sn_user_regs(), AT_KPROBE, 0);
+	return call_begins(SN_P_vfs_call_k, sn_user_regs(), AT_KPROBE);
 }
 
 SEC("?kretprobe.multi")
 int BPF_KRETPROBE(vfs_call_kret, long ret)
 {
-	return call_ends(SN_P_vfs_call_kret, sn_user_regs(), ret, AT_KPROBE, 0);
+	return call_ends(SN_P_vfs_call_kret, sn_user_regs(), ret, AT_KPROBE);
 }
 
 /* Also by the kernel's own servers; a rename that failed costs a comparison too many. */
