@@ -722,7 +722,10 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 		e->issue_ns = 0;
 	}
 	if (!e || e->state != RQ_ISSUED) {
-		/* Or an empty flush, carried out by the flush request, or the second end of a flushed write. */
+		/*
+		 * It was not seen to be issued; without data it is an empty flush, carried out by
+		 * the flush request, without a submitter the second end of a flushed write.
+		 */
 		if (take_submitter(rq, 0xff, 0, &by) || e)
 			return sn_count(SN_P_block_complete,
 					by.ts && (error || nr_bytes)

@@ -9,9 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/macro.h"
+
 #define LOOK_MS 10
 
-/* Locked by those that linger, and by nobody else: their own program. */
+/* Those that linger share a lock of their own program's file. Negative where that cannot be opened. */
 static int open_lock(void)
 {
 	return open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -72,11 +74,9 @@ int linger(int *fds, u32 nr)
 	int lock = open_lock(), ret;
 
 	qsort(fds, nr, sizeof(*fds), compare);
-	if (lock >= 0)
-		(void)flock(lock, LOCK_SH | LOCK_NB);
+	(void)flock(lock, LOCK_SH | LOCK_NB);
 	ret = start(fds, nr, lock);
-	if (lock >= 0)
-		(void)close(lock);
+	closep(&lock);
 	return ret;
 }
 
@@ -88,7 +88,7 @@ bool linger_over(u32 timeout_ms)
 	if (lock < 0)
 		return false;
 	while (!(over = !flock(lock, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && timeout_ms) {
-		u32 ms = timeout_ms < LOOK_MS ? timeout_ms : LOOK_MS;
+		u32 ms = MIN(timeout_ms, LOOK_MS);
 
 		(void)usleep(ms * 1000);
 		timeout_ms -= ms;
