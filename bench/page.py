@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Makes docs/BENCHMARKS.md of what bench/run has measured."""
 
-from statistics import mean, median
+from statistics import median
 
 QUIET, WALL = "quiet_ns_per_call", "ns_per_call"
 
@@ -23,8 +23,9 @@ class Data:
         return [name for name in self.order if name in seen]
 
     def base(self, part, mode, round_nr, key):
-        found = [row[key] for row in self.of(part, mode, "base") if row["round"] == round_nr]
-        return mean(found) if found else None
+        """The better of the two in a round: what disturbs only adds."""
+        return min((row[key] for row in self.of(part, mode, "base") if row["round"] == round_nr),
+                   default=None)
 
     def added(self, part, mode, subject, key=QUIET, per_row=False):
         """Per round: what a call costs more than in the same round's base."""
@@ -247,7 +248,10 @@ def limits(data):
         "",
         "File work: three of its nine calls are no rows of vfs, and cost what nothing that matches costs;",
         "divided among the six, that is the figure for each row. One of the three is a rename, after which",
-        "names are compared again when they are next met.",
+        "names are compared again when they are next met. Compared round by round, a call costs",
+        f"{middle(data.ratio('loops', 'files', 'sonde', 'floor'))} x the floor's and"
+        f" {middle(data.ratio('loops', 'files', 'sonde', 'trace-cmd'))} x trace-cmd's; the spread above is"
+        " the machine's.",
         "",
         "Nothing matches: a call runs two programs, and both figures are of both together. Comparing one",
         f"number, which is all that the floor does, costs {spread(over_empty(data, 'null', 'floor'), unit=' ns')}"
