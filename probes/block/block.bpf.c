@@ -17,7 +17,7 @@
 #define PAGE_MAPPING_FLAGS 3UL
 #define S_IFMT 0170000
 #define S_IFBLK 0060000
-#define MAX_BIOS 64 /* that are looked at of a request */
+#define MAX_BIOS (SN_LOOPS ? 4096 : 64) /* that are looked at of a request */
 
 const volatile struct block_cfg block_cfg SEC(".rodata.block_cfg") = {};
 
@@ -55,7 +55,8 @@ struct request_entry {
 	u8 state; /* enum request_state */
 	u8 inserted;
 	u8 op;
-	u8 unused[5];
+	u8 unused;
+	s32 error; /* of a part */
 };
 
 struct {
@@ -738,10 +739,11 @@ int BPF_PROG(block_complete, struct request *rq, int status, unsigned int nr_byt
 	e->parts++;
 	if (nr_bytes < BPF_CORE_READ(rq, __data_len)) {
 		e->done += nr_bytes;
+		e->error = e->error ?: error;
 		return sn_count(SN_P_block_complete,
 				SN_OUT_aggregated); /* a part: the row comes last */
 	}
-	outcome = emit_request(e, error, now);
+	outcome = emit_request(e, error ?: e->error, now);
 	end_request(e, key);
 	return sn_count(SN_P_block_complete, outcome);
 }

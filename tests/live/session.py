@@ -266,6 +266,7 @@ class Doctor:
                           for name, item in report.get("streams", {}).items())
         self.known.update((name, (item["yes"], item["why"]))
                           for name, item in report.get("kernel", {}).items())
+        self.known["loops"] = self.known["loops in a helper"]
         preempts = self.known.get("preempts programs at tracepoints", (False, ""))[0]
         self.known["unpreempted"] = (not preempts, "this kernel preempts programs, and what it "
                                      "leaves out meanwhile only its own count tells")
