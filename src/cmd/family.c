@@ -26,7 +26,11 @@ static bool read_member(int proc, const char *pid, struct family_member *ret)
 		return false;
 	open = strchr(text.data, '(');
 	close = strrchr(text.data, ')');
-	*ret = (struct family_member){ .pid = (pid_t)number, .parent = (pid_t)stat.ppid };
+	*ret = (struct family_member){
+		.pid = (pid_t)number,
+		.parent = (pid_t)stat.ppid,
+		.is_fork = stat.is_fork,
+	};
 	if (open && close && close > open) {
 		memcpy(ret->comm, open + 1, MIN((size_t)(close - open - 1), sizeof(ret->comm) - 1));
 		for (char *p = ret->comm; *p; p++) /* a terminal is not told what a name says */

@@ -11,6 +11,7 @@ struct family_member {
 	pid_t pid, parent;
 	char comm[16];
 	bool is_zombie;
+	bool is_fork; /* has not called exec */
 };
 
 /* In rising order of pid. */

@@ -369,6 +369,7 @@ int feed_start(struct feed *l, feed_fn fn, void *ctx, struct diag *d)
 	l->started_ns = feed_now_ns();
 	l->started_wall_ns = clock_ns(CLOCK_REALTIME);
 	r = capture_start(l->capture, on_record, l, d);
+	l->attached_ns = feed_now_ns();
 	if (r >= 0)
 		say_attached(l);
 	return r;
@@ -473,7 +474,7 @@ static enum feed_end why_end(const struct feed *l, const struct run_opts *run)
 {
 	if (nr_signals)
 		return FEED_SIGNAL;
-	if (run->duration_ns && feed_now_ns() - l->started_ns >= run->duration_ns)
+	if (run->duration_ns && feed_now_ns() - l->attached_ns >= run->duration_ns)
 		return FEED_DURATION;
 	if (l->target.has_ended && !target_runs(&l->target))
 		return FEED_TARGET_ENDED;
@@ -578,9 +579,12 @@ void feed_losses(struct feed *l, struct feed_losses *ret)
 	struct probe_counts counts;
 
 	*ret = (struct feed_losses){};
-	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
 		for (u32 i = 0; i < SN_NR_CAUSES; i++)
-			ret->rows[i] += l->lost[slot][i];
+			ret->records[i] += l->lost[slot][i];
+		if (schema_is_core(schema_event(slot)) || !(l->events >> slot & 1))
+			ret->names += l->lost[slot][SN_CAUSE_ring];
+	}
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		probes_counts(capture_probes(l->capture), i, &counts);
 		ret->skipped += counts.missed;
@@ -592,7 +596,7 @@ u64 feed_nr_lost(const struct feed_losses *lost)
 	u64 nr = 0;
 
 	for (u32 i = 0; i < SN_NR_CAUSES; i++)
-		nr += lost->rows[i];
+		nr += lost->records[i];
 	return nr;
 }
 
@@ -608,20 +612,25 @@ void feed_put_losses(struct buf *b, const struct feed_losses *lost)
 		[SN_CAUSE_read_only] = "to a disk that became read-only",
 		[SN_CAUSE_write_error] = "to a trace that could not be written",
 	};
-	u64 all = feed_nr_lost(lost);
+	u64 all = feed_nr_lost(lost) - lost->names, nr;
 	const char *between = ": ";
 
-	buf_printf(b, "%llu rows", (unsigned long long)all);
+	if (all || !lost->names)
+		buf_printf(b, "%llu rows", (unsigned long long)all);
 	for (u32 i = 0; i < SN_NR_CAUSES; i++) {
-		if (!lost->rows[i])
+		nr = lost->records[i] - (i == SN_CAUSE_ring ? lost->names : 0);
+		if (!nr)
 			continue;
-		if (lost->rows[i] == all)
+		if (nr == all)
 			buf_printf(b, " %s", words[i]);
 		else
-			buf_printf(b, "%s%llu %s", between, (unsigned long long)lost->rows[i],
-				   words[i]);
+			buf_printf(b, "%s%llu %s", between, (unsigned long long)nr, words[i]);
 		between = ", ";
 	}
+	if (lost->names)
+		buf_printf(b,
+			   "%s%llu names of files and processes to the full ring that these have",
+			   all ? "; " : "", (unsigned long long)lost->names);
 	if (lost->skipped)
 		buf_printf(b, "; %llu runs of programs skipped by the kernel",
 			   (unsigned long long)lost->skipped);

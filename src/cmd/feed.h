@@ -34,6 +34,7 @@ struct feed {
 	u32 sample[SN_NR_EVENTS]; /* 1 in so many is kept */
 	u32 uids[SN_MAX_UIDS], nr_uids;
 	u64 started_ns, started_wall_ns, stopped_ns, stopped_wall_ns;
+	u64 attached_ns; /* when rows began to flow: attaching may wait for an earlier recording */
 	u64 lost[SN_NR_EVENTS][SN_NR_CAUSES]; /* rows, by holes that were handed out */
 	feed_fn fn;
 	void *ctx;
@@ -82,15 +83,16 @@ void feed_wipe_progress(const struct feed *l);
 /* Says what the command started and left running: that is not recorded any more. */
 void feed_say_left(const struct feed *l);
 
-/* What was lost so far: rows by cause, an enum sn_cause, and runs of programs that the kernel left out. */
+/* What was lost so far: records by cause, an enum sn_cause, and runs of programs that the kernel left out. */
 struct feed_losses {
-	u64 rows[SN_NR_CAUSES];
+	u64 records[SN_NR_CAUSES];
+	u64 names; /* of those to full rings, what would have been no rows but told names */
 	u64 skipped;
 };
 
 void feed_losses(struct feed *l, struct feed_losses *ret);
 u64 feed_nr_lost(const struct feed_losses *lost);
-/* "12 rows: 5 to full rings ..., 7 to a full disk"; nothing of what was not lost. */
+/* "12 rows: 5 to full rings ..., 7 to a full disk; 3 names ..."; nothing of what was not lost. */
 void feed_put_losses(struct buf *b, const struct feed_losses *lost);
 /* The same as a sentence; none if nothing was lost. */
 void feed_warn_losses(const struct feed *l, const struct feed_losses *lost);

@@ -346,7 +346,7 @@ void record_losses(struct feed *l, const struct trace_writer *w, struct feed_los
 	feed_losses(l, ret);
 	trace_writer_losses(w, &by_writer);
 	for (u32 i = 0; i < SN_NR_CAUSES; i++)
-		ret->rows[i] += by_writer.by_cause[i];
+		ret->records[i] += by_writer.by_cause[i];
 }
 
 /* Rows of all events, by cause: the sums of the holes in lost/. */
@@ -358,7 +358,7 @@ static void put_losses(struct buf *b, const struct manifest_facts *f)
 	key(b, "losses");
 	buf_putc(b, '{');
 	for (u32 i = 0; i < SN_NR_CAUSES; i++)
-		put_u64(b, cause_names[i], lost.rows[i]);
+		put_u64(b, cause_names[i], lost.records[i]);
 	buf_putc(b, '}');
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -223,6 +224,17 @@ void target_signal(struct target *t, int sig)
 	family_done(&before);
 }
 
+/* One of ours that closes behind a recording: see linger(). */
+static bool is_lingering(const struct family_member *m)
+{
+	char path[32];
+	struct stat own, other;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)m->pid);
+	return m->is_fork && stat("/proc/self/exe", &own) == 0 && stat(path, &other) == 0 &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
 u32 target_left(const struct target *t, struct buf *names)
 {
 	struct family f;
@@ -231,7 +243,7 @@ u32 target_left(const struct target *t, struct buf *names)
 	if (!t->pid || family_read(&f) < 0)
 		return 0;
 	for (u32 i = 0; i < f.nr; i++) {
-		if (f.v[i].is_zombie)
+		if (f.v[i].is_zombie || is_lingering(&f.v[i]))
 			continue;
 		if (nr < MAX_NAMES)
 			buf_printf(names, "%s%s (%d)", nr ? ", " : "", f.v[i].comm,

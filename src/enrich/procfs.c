@@ -7,6 +7,7 @@
 
 /* In field 9 of stat, linux/sched.h. */
 #define PF_KTHREAD 0x00200000u
+#define PF_FORKNOEXEC 0x00000040
 
 bool procfs_number(const char **p, u64 *ret)
 {
@@ -48,6 +49,7 @@ int procfs_parse_stat(const char *text, size_t len, struct procfs_stat *ret)
 	*ret = (struct procfs_stat){
 		.ppid = (u32)ppid,
 		.is_kthread = flags & PF_KTHREAD,
+		.is_fork = flags & PF_FORKNOEXEC,
 		.start_ticks = start,
 	};
 	return 0;

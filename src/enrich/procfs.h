@@ -9,6 +9,7 @@
 struct procfs_stat {
 	u32 ppid;
 	bool is_kthread;
+	bool is_fork;    /* runs what its parent ran: it has not called exec */
 	u64 start_ticks; /* since boot, sleep included; sysconf(_SC_CLK_TCK) a second */
 };
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cmd/family.h"
+#include "cmd/target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -90,4 +92,36 @@ TEST(children_grandchildren_orphans_and_zombies)
 	family_done(&f);
 }
 
-TESTS(a_process_without_children, children_grandchildren_orphans_and_zombies)
+/* What runs without having called exec is no command's, but closes behind sonde. */
+TEST(what_a_command_left_is_named)
+{
+	_cleanup_(buf_done) struct buf names = {}, want = {};
+	const struct target t = { .pid = 1 };
+	pid_t own, other;
+	int to[2];
+
+	check_eq(pipe2(to, O_CLOEXEC), 0);
+	own = fork();
+	if (!own)
+		stay(to[1]);
+	other = fork();
+	if (!other) {
+		(void)execlp("sleep", "sleep", "20", NULL);
+		_exit(127);
+	}
+	(void)close(to[1]);
+	check_eq(read(to[0], &own, sizeof(own)), sizeof(own));
+	while (target_left(&t, &names) == 0 && waitpid(other, NULL, WNOHANG) == 0)
+		(void)usleep(1000);
+	buf_putc(&names, '\0');
+	buf_printf(&want, "sleep (%d)%c", (int)other, '\0');
+	check_str(names.data, want.data);
+	(void)kill(own, SIGKILL);
+	(void)kill(other, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	(void)close(to[0]);
+}
+
+TESTS(a_process_without_children, children_grandchildren_orphans_and_zombies,
+      what_a_command_left_is_named)
