@@ -83,7 +83,7 @@ static int on_row(void *ctx, const struct sn_event *ev, const void *rec, size_t 
 
 /* ---- what is written beside the rows ---- */
 
-static int write_manifest(struct recording *r, bool is_complete, struct diag *d)
+static void make_manifest(struct recording *r, bool is_complete, struct buf *ret)
 {
 	struct manifest_facts facts = {
 		.feed = &r->feed,
@@ -94,14 +94,27 @@ static int write_manifest(struct recording *r, bool is_complete, struct diag *d)
 		.start_cpu_s = r->start_cpu_s,
 		.is_complete = is_complete,
 	};
-	struct buf text = {};
-	int err;
 
 	disk_names_look(&r->disks, "/sys");
-	manifest_text(&text, &facts);
-	err = text.failed ? -ENOMEM : trace_writer_manifest(r->writer, text.data, text.len, d);
-	buf_done(&text);
-	return err;
+	manifest_text(ret, &facts);
+}
+
+static int write_manifest(struct recording *r, bool is_complete, struct diag *d)
+{
+	_cleanup_(buf_done) struct buf text = {};
+
+	make_manifest(r, is_complete, &text);
+	return text.failed ? -ENOMEM : trace_writer_manifest(r->writer, text.data, text.len, d);
+}
+
+/* Whatever goes wrong, the writer's own error tells it. */
+static void write_manifest_behind(struct recording *r)
+{
+	_cleanup_(buf_done) struct buf text = {};
+
+	make_manifest(r, false, &text);
+	if (!text.failed)
+		trace_writer_manifest_behind(r->writer, text.data, text.len);
 }
 
 static u64 realtime_ns(void)
@@ -186,7 +199,7 @@ static void show_progress(struct recording *r, u64 now)
 
 	record_losses(&r->feed, r->writer, &lost);
 	fprintf(stderr, "\r\033[K%6llu s  %12llu rows  %10llu/s  %llu lost  %.1f MB",
-		(unsigned long long)((now - r->feed.started_ns) / NS_PER_S),
+		(unsigned long long)((now - r->feed.attached_ns) / NS_PER_S),
 		(unsigned long long)rows, (unsigned long long)(rows - r->rows_before),
 		(unsigned long long)feed_nr_lost(&lost),
 		(double)trace_writer_bytes(r->writer) / 1e6);
@@ -250,7 +263,7 @@ static void say_in_flight(const struct recording *r)
 /* What it took to begin does not depend on how long is recorded: it is no part of the share. */
 static void say_cost(struct recording *r)
 {
-	double seconds = (double)(feed_now_ns() - r->feed.started_ns) / 1e9;
+	double seconds = (double)(feed_now_ns() - r->feed.attached_ns) / 1e9;
 	struct probes *p = capture_probes(r->feed.capture);
 	double cpu = cpu_s() - r->start_cpu_s;
 	struct probe_counts counts;
@@ -271,7 +284,7 @@ static void say_cost(struct recording *r)
 
 static void say_summary(struct recording *r)
 {
-	double seconds = (double)(r->feed.stopped_ns - r->feed.started_ns) / 1e9;
+	double seconds = (double)(r->feed.stopped_ns - r->feed.attached_ns) / 1e9;
 	struct trace_writer_counts counts;
 
 	fprintf(stderr, "%llu rows in %.1f s, %.1f MB in %s\n",
@@ -326,7 +339,6 @@ static int open_writer(struct recording *r, struct diag *d)
 static void every_now_and_then(struct recording *r)
 {
 	u64 now = feed_now_ns();
-	struct diag ignored = {};
 
 	trace_writer_tick(r->writer, now);
 	watch_writer(r, now);
@@ -344,7 +356,7 @@ static void every_now_and_then(struct recording *r)
 	}
 	if (now >= r->next_manifest_ns) {
 		r->next_manifest_ns = now + MANIFEST_EVERY_NS;
-		(void)write_manifest(r, false, &ignored); /* the writer's own error tells it */
+		write_manifest_behind(r);
 	}
 }
 

@@ -8,9 +8,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* Old footers below this, or below a thirty-second of the file, are left. */
 #define MIN_DEAD_BYTES (8u << 10)
+/* Left free beside the copy. */
+#define SPARE_BYTES (16u << 20)
 
 struct range {
 	u64 at, size;
@@ -112,11 +115,22 @@ static int make_new(const struct tidy *t, const struct job *job, int out, u64 *r
 	return r;
 }
 
+/* On a disk that is nearly full the room is for rows. */
+static bool has_room(const struct tidy *t, u64 size)
+{
+	struct statvfs fs;
+
+	return fstatvfs(t->dirfd, &fs) == 0 &&
+	       (u64)fs.f_bavail * fs.f_frsize >= 2 * size + SPARE_BYTES;
+}
+
 static void do_job(struct tidy *t, const struct job *job)
 {
 	_cleanup_(closep) int out = -1;
 	u64 size = 0;
 
+	if (!has_room(t, job->size))
+		return;
 	out = openat(t->dirfd, job->new_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
 		     0666);
 	if (out < 0)

@@ -4,7 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -19,8 +22,16 @@ void trace_dir_init(struct trace_dir *t)
 	*t = (struct trace_dir){ .fd = -1 };
 }
 
+static void join_thread(struct trace_dir *t)
+{
+	if (t->has_thread)
+		(void)pthread_join(t->thread, NULL);
+	t->has_thread = false;
+}
+
 void trace_dir_done(struct trace_dir *t)
 {
+	join_thread(t);
 	closep(&t->fd);
 	free(t->name);
 	trace_dir_init(t);
@@ -121,13 +132,60 @@ static int write_manifest(int dirfd, const char *json, size_t len)
 	return 0;
 }
 
+static int replace_manifest(int dirfd, const char *json, size_t len)
+{
+	int r = write_manifest(dirfd, json, len);
+
+	if (r)
+		(void)unlinkat(dirfd, NAMES_MANIFEST_NEW, 0);
+	return r;
+}
+
+struct manifest_job {
+	int dirfd;
+	size_t len;
+	char json[];
+};
+
+static void *run_job(void *arg)
+{
+	struct manifest_job *job = arg;
+
+	(void)replace_manifest(job->dirfd, job->json, job->len);
+	free(job);
+	return NULL;
+}
+
+void trace_dir_manifest_behind(struct trace_dir *t, const char *json, size_t len)
+{
+	struct manifest_job *job;
+	sigset_t all, old;
+
+	if (t->has_thread && pthread_tryjoin_np(t->thread, NULL))
+		return;
+	t->has_thread = false;
+	job = malloc(sizeof(*job) + len);
+	if (!job)
+		return;
+	job->dirfd = t->fd;
+	job->len = len;
+	memcpy(job->json, json, len);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	t->has_thread = pthread_create(&t->thread, NULL, run_job, job) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!t->has_thread)
+		free(job);
+}
+
 int trace_dir_manifest(struct trace_dir *t, const char *json, size_t len, struct diag *d)
 {
-	int r = write_manifest(t->fd, json, len);
+	int r;
 
+	join_thread(t);
+	r = replace_manifest(t->fd, json, len);
 	if (r == 0)
 		return 0;
-	(void)unlinkat(t->fd, NAMES_MANIFEST_NEW, 0);
 	return diag_errno(d, r, "cannot write %s/%s", t->name, NAMES_MANIFEST);
 }
 
@@ -173,6 +231,7 @@ void trace_dir_give(struct trace_dir *t, uid_t uid, gid_t gid)
 
 	if (!t->is_new)
 		return;
+	join_thread(t);
 	walk(t->fd, true, give_one, &to);
 	(void)fchown(t->fd, uid, gid);
 }
@@ -196,6 +255,7 @@ static void remove_one(int dirfd, const char *name, bool is_dir, const void *ctx
 
 void trace_dir_remove(struct trace_dir *t)
 {
+	join_thread(t);
 	walk(t->fd, true, remove_one, NULL);
 	if (t->is_new)
 		(void)rmdir(t->name);

@@ -6,6 +6,7 @@
 #ifndef SONDE_TRACE_TRACE_DIR_H
 #define SONDE_TRACE_TRACE_DIR_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "base/diag.h"
@@ -14,6 +15,9 @@ struct trace_dir {
 	char *name;
 	int fd;
 	bool is_new; /* it was not there before */
+	/* Writes a manifest beside all else. */
+	pthread_t thread;
+	bool has_thread;
 };
 
 void trace_dir_init(struct trace_dir *t);
@@ -33,6 +37,11 @@ void trace_dir_free_reserve(struct trace_dir *t);
 
 /* Replaces manifest.json atomically (temporary name, fsync, rename) by this text. */
 int trace_dir_manifest(struct trace_dir *t, const char *json, size_t len, struct diag *d);
+/*
+ * The same by a thread of its own, so that nobody waits for the disk. Not at all where one
+ * before is still being written, or on any error.
+ */
+void trace_dir_manifest_behind(struct trace_dir *t, const char *json, size_t len);
 
 /* Makes somebody else the owner of all of it. Not of a directory that was there before. */
 void trace_dir_give(struct trace_dir *t, uid_t uid, gid_t gid);

@@ -518,6 +518,11 @@ int trace_writer_manifest(struct trace_writer *w, const char *json, size_t len, 
 	return trace_dir_manifest(&w->dir, json, len, d);
 }
 
+void trace_writer_manifest_behind(struct trace_writer *w, const char *json, size_t len)
+{
+	trace_dir_manifest_behind(&w->dir, json, len);
+}
+
 int trace_writer_error(struct trace_writer *w, struct diag *d)
 {
 	int r;

@@ -56,8 +56,9 @@ int trace_writer_put(struct trace_writer *w, const struct sn_event *ev, const vo
 /* Flushes what has waited longer than flush_ns; call it every now and then with the time. */
 void trace_writer_tick(struct trace_writer *w, u64 now_ns);
 
-/* See trace_dir_manifest(). */
+/* See trace_dir_manifest() and trace_dir_manifest_behind(). */
 int trace_writer_manifest(struct trace_writer *w, const char *json, size_t len, struct diag *d);
+void trace_writer_manifest_behind(struct trace_writer *w, const char *json, size_t len);
 
 /*
  * The first error of the writing thread (a full disk, a vanished directory), 0 if
