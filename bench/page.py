@@ -179,10 +179,10 @@ class Targets:
         self.rows.append([what, wanted, f"{spread(values)} {unit}".strip(), met])
 
 
-def cost_limit(data, mode, per_row):
+def cost_limit(data, mode, per_row, key):
     """The stricter of 1.25 x the floor and trace-cmd."""
-    floor = data.added("loops", mode, "floor", per_row=per_row)
-    peer = data.added("loops", mode, "trace-cmd", per_row=per_row)
+    floor = data.added("loops", mode, "floor", key, per_row)
+    peer = data.added("loops", mode, "trace-cmd", key, per_row)
     limits = []
     if floor:
         limits.append((1.25 * median(floor.values()), "1.25 x the floor"))
@@ -199,11 +199,15 @@ def over_empty(data, mode, subject):
 
 def targets(data):
     t = Targets()
-    for mode, what, per_row in (("rw", "cost added to a call of the loop, full row", True),
-                                ("files", "cost added to file work, for each call", False),
-                                ("files", "the same, for each row of it", True)):
-        limit, says = cost_limit(data, mode, per_row)
-        t.at_most(what, limit, data.added("loops", mode, "sonde", per_row=per_row), "ns", says)
+    whole = "the same, of whole runs"
+    for mode, what, per_row, key in (
+            ("rw", "cost added to a call of the loop, full row", True, QUIET),
+            ("rw", whole, True, WALL),
+            ("files", "cost added to file work, for each call", False, QUIET),
+            ("files", whole, False, WALL),
+            ("files", "the same, for each row of it", True, QUIET)):
+        limit, says = cost_limit(data, mode, per_row, key)
+        t.at_most(what, limit, data.added("loops", mode, "sonde", key, per_row), "ns", says)
     # The floor's consumer throws the records away: only what producing costs can be compared,
     # and in the quiet blocks no consumer had the CPU.
     t.at_most("two CPUs at once, of one shared ring's cost", 0.65,
@@ -236,10 +240,21 @@ def targets(data):
     return table(["", "wanted", "measured", ""], t.rows)
 
 
+def beside_quiet(data, subject):
+    """What a call of the loop costs more over a whole run than in its quiet blocks."""
+    whole, quiet = (data.added("loops", "rw", subject, key) for key in (WALL, QUIET))
+    return median(whole.values()) - median(quiet.values()) if whole else 0
+
+
 def limits(data):
     """What stands between sonde and the figures that it does not reach everywhere."""
     alone, two = (data.added(part, "rw", "floor") for part in ("loops", "two"))
     return [
+        "Whole runs: beside its quiet blocks a call of the loop costs sonde"
+        f" {num(beside_quiet(data, 'sonde'))} ns, the floor {num(beside_quiet(data, 'floor'))} ns. On the"
+        " other CPU sonde's",
+        "reader makes columns of the records meanwhile; the floor's throws them away.",
+        "",
         "Two CPUs: what one ring for all costs more is its lock, when two CPUs take it at one moment.",
         f"Here a call of the floor costs {spread(alone, unit=' ns')} with one CPU and"
         f" {spread(two, unit=' ns')} with two.",
