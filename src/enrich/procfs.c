@@ -7,7 +7,7 @@
 
 /* In field 9 of stat, linux/sched.h. */
 #define PF_KTHREAD 0x00200000u
-#define PF_FORKNOEXEC 0x00000040
+#define PF_FORKNOEXEC 0x00000040u
 
 bool procfs_number(const char **p, u64 *ret)
 {

@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+
+#include "base/thread.h"
 
 /* Old footers below this, or below a thirty-second of the file, are left. */
 #define MIN_DEAD_BYTES (8u << 10)
@@ -203,16 +204,8 @@ void tidy_free(struct tidy *t)
 /* The thread is started when there is something to do for the first time. */
 static bool start(struct tidy *t)
 {
-	sigset_t all, old;
-
-	if (t->has_thread)
-		return true;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	t->has_thread = pthread_create(&t->thread, NULL, run, t) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (t->has_thread)
-		(void)pthread_setname_np(t->thread, "sonde-tidy");
+	if (!t->has_thread)
+		t->has_thread = thread_start(&t->thread, "sonde-tidy", run, t) == 0;
 	return t->has_thread;
 }
 

@@ -4,13 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/thread.h"
 #include "schema/schema.h"
 #include "trace/names.h"
 
@@ -159,7 +159,6 @@ static void *run_job(void *arg)
 void trace_dir_manifest_behind(struct trace_dir *t, const char *json, size_t len)
 {
 	struct manifest_job *job;
-	sigset_t all, old;
 
 	if (t->has_thread && pthread_tryjoin_np(t->thread, NULL))
 		return;
@@ -170,10 +169,7 @@ void trace_dir_manifest_behind(struct trace_dir *t, const char *json, size_t len
 	job->dirfd = t->fd;
 	job->len = len;
 	memcpy(job->json, json, len);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	t->has_thread = pthread_create(&t->thread, NULL, run_job, job) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	t->has_thread = thread_start(&t->thread, "sonde-manifest", run_job, job) == 0;
 	if (!t->has_thread)
 		free(job);
 }

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "trace/part.h"
 #include "trace/pool.h"
 #include "trace/trace_dir.h"
@@ -433,18 +433,9 @@ void trace_writer_tick(struct trace_writer *w, u64 now_ns)
 
 static int start_thread(struct trace_writer *w)
 {
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&w->thread, "sonde-writer", run, w);
 
-	/* Signals are the caller's. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&w->thread, NULL, run, w);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r == 0) {
-		w->has_thread = true;
-		(void)pthread_setname_np(w->thread, "sonde-writer");
-	}
+	w->has_thread = r == 0;
 	return r;
 }
 
