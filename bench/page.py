@@ -265,8 +265,7 @@ def limits(data):
         "divided among the six, that is the figure for each row. One of the three is a rename, after which",
         "names are compared again when they are next met. Compared round by round, a call costs",
         f"{middle(data.ratio('loops', 'files', 'sonde', 'floor'))} x the floor's and"
-        f" {middle(data.ratio('loops', 'files', 'sonde', 'trace-cmd'))} x trace-cmd's; the spread above is"
-        " the machine's.",
+        f" {middle(data.ratio('loops', 'files', 'sonde', 'trace-cmd'))} x trace-cmd's.",
         "",
         "Nothing matches: a call runs two programs, and both figures are of both together. Comparing one",
         f"number, which is all that the floor does, costs {spread(over_empty(data, 'null', 'floor'), unit=' ns')}"
@@ -328,8 +327,8 @@ def render(raw):
         "Figures are medians over the rounds, smallest and largest in parentheses. Absolute figures move",
         "from machine to machine; ratios are what to keep.", "",
         "A loop is timed in blocks of 1,000 calls, and what a call costs is the lower quartile of a run's",
-        "blocks: they met neither an interrupt nor another guest of the host. What is rarer than blocks,",
-        "such as a tracer's wake-ups, is in the column `of the whole run`.", "",
+        "blocks, those that were disturbed least. What is rarer than blocks, such as a tracer's wake-ups, is",
+        "in the column `of the whole run`.", "",
         f"* {m['cpu']}, {m['cpus']} CPUs, {num(m['memory_bytes'] / 2**30)} GiB"
         f"{', a virtual machine' if m['guest'] else ''}; Linux {m['kernel']}; {m['date']}",
         *([f"* commit {raw['commit']}"] if raw.get("commit") else []),
