@@ -72,6 +72,12 @@ static int setup(struct bpf_object *obj, const struct caps *caps, const struct s
 
 static const struct probe_extra parts[] = {
 	{ SN_SLOT_block_io, "held", "who submitted what a limit of a cgroup (io.max) held back" },
+	{ SN_SLOT_block_io, "bio_done", "disks without requests (device mapper, zram)" },
+	{ SN_SLOT_block_io, "requeue", "how often the driver gave a request back" },
+	{ SN_SLOT_block_io, "merge",
+	  "that a request went up into another, and counts as in flight" },
+	{ SN_SLOT_block_io, "frontmerge",
+	  "that a bio went into a request before others, and counts as in flight" },
 	{},
 };
 

@@ -87,13 +87,16 @@ static const char *function(const struct sn_cfg *cfg, u32 n)
 
 static const struct probe_extra extras[] = { { SN_SLOT_vfs_release, "release" }, {} };
 
-#define KTHREADS "what the kernel's threads do"
+/* What a function shows that the kernel's threads call: groups of its entry and its end. */
+#define KTHREADS(event, call)                                                \
+	{ SN_SLOT_##event, call, "what the kernel's threads do" },           \
+	{                                                                    \
+		SN_SLOT_##event, call "_ret", "what the kernel's threads do" \
+	}
 
 static const struct probe_extra parts[] = {
-	{ SN_SLOT_vfs_read, "iread", KTHREADS },
-	{ SN_SLOT_vfs_write, "iwrite", KTHREADS },
-	{ SN_SLOT_vfs_fsync, "ksync", KTHREADS },
-	{},
+	KTHREADS(vfs_read, "iread"),   KTHREADS(vfs_read, "kread"),  KTHREADS(vfs_write, "iwrite"),
+	KTHREADS(vfs_write, "kwrite"), KTHREADS(vfs_fsync, "ksync"), {},
 };
 
 const struct probe_domain vfs_domain = {

@@ -149,13 +149,15 @@ static void choose(struct probes *p, const struct caps *caps, const struct probe
 		   int domain)
 {
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		bool taken = opts->only && !opts->only[i];
+		const char *group = probe_progs[i].group;
+		bool taken = opts->only ? !opts->only[i]
+					: probe_is_idle(domain, group, opts->cfg.events);
 
 		if (probe_domain_of(i) != domain)
 			continue;
 		for (u32 k = 0; k < i && !opts->only; k++)
 			taken |= probe_domain_of(k) == domain && p->programs[k] &&
-				 !strcmp(probe_progs[k].group, probe_progs[i].group);
+				 !strcmp(probe_progs[k].group, group);
 		if (taken || (probe_progs[i].role == ROLE_KTHREADS && !opts->kthreads))
 			p->outcomes[i].state = PROBE_NOT_NEEDED;
 		else if (need_is_met(caps, &opts->cfg, domain, &probe_progs[i], &p->outcomes[i]))

@@ -57,6 +57,7 @@ struct probe_extra {
 	u32 slot;
 	const char *group; /* NULL ends the list */
 	const char *what;  /* of a part: what is not seen without it */
+	bool shared;       /* the group does more: it is there also where the event is not wanted */
 };
 
 /* An object is built once for each; the best that the kernel takes is loaded. */

@@ -59,6 +59,27 @@ static const char *extra_group(int domain, u32 slot)
 	return x ? x->group : NULL;
 }
 
+/* Does one of the list make the group, and none of them an event that is wanted? */
+static bool is_idle_in(const struct probe_extra *x, const char *group, u64 events)
+{
+	bool found = false;
+
+	for (; x && x->group; x++) {
+		if (strcmp(x->group, group))
+			continue;
+		if (x->shared || events >> x->slot & 1)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+bool probe_is_idle(int domain, const char *group, u64 events)
+{
+	return is_idle_in(domains[domain]->extras, group, events) ||
+	       is_idle_in(domains[domain]->parts, group, events);
+}
+
 static bool group_is_attached(const struct probes *p, int domain, const char *group,
 			      const char **ret_why)
 {
@@ -97,14 +118,21 @@ bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
 bool probes_sees_all(const struct probes *p, u32 slot, char *ret_lack, size_t size)
 {
 	int domain = domain_of_event(slot);
-	const struct probe_extra *part = domain < 0 ? NULL : extra_in(domains[domain]->parts, slot);
-	const char *why = "";
+	const struct probe_extra *x = domain < 0 ? NULL : domains[domain]->parts;
+	size_t len = 0;
 
 	ret_lack[0] = '\0';
-	if (!part || group_is_attached(p, domain, part->group, &why) || !*why)
-		return true;
-	(void)snprintf(ret_lack, size, "%s: %s", part->what, why);
-	return false;
+	for (; x && x->group; x++) {
+		const char *why = "";
+
+		if (x->slot != slot || group_is_attached(p, domain, x->group, &why) || !*why ||
+		    strstr(ret_lack, x->what))
+			continue;
+		(void)snprintf(ret_lack + len, size - len, "%s%s: %s", len ? "; not " : "", x->what,
+			       why);
+		len = strlen(ret_lack);
+	}
+	return !len;
 }
 
 bool probes_is_extra(u32 slot)
