@@ -7,6 +7,10 @@
 
 #include "base/str.h"
 
+#define X(name) ", " #name
+const char *const log_modules = &LOG_MODULES(X)[2];
+#undef X
+
 static struct {
 	u32 modules; /* bit per enum log_module */
 	bool verbose;

@@ -19,6 +19,8 @@ enum log_module {
 
 /* -v: what log_info() says is shown too. */
 void log_set_verbose(bool verbose);
+/* "probe, ring, ..." */
+extern const char *const log_modules;
 /* Takes SONDE_DEBUG's list of modules, or "all"; false if it names another. */
 bool log_set_modules(const char *list);
 bool log_is_on(enum log_module module);

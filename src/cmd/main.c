@@ -102,7 +102,8 @@ int main(int argc, char **argv)
 	int r;
 
 	if (modules && !log_set_modules(modules)) {
-		r = diag_err(&d, -EINVAL, "SONDE_DEBUG names an unknown module: %s", modules);
+		r = diag_err(&d, -EINVAL, "SONDE_DEBUG names an unknown module: %s; there are %s",
+			     modules, log_modules);
 		return cmd_usage(NULL, r, &d);
 	}
 	r = dispatch(argv + !!argc);
