@@ -6,6 +6,7 @@ program is killed; the others are taken away by close().
 """
 import ctypes
 import fcntl
+import itertools
 import lzma
 import os
 import struct
@@ -13,6 +14,7 @@ import subprocess
 import tempfile
 import time
 
+NUMBER = itertools.count()
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE, BLKPG = 0x4C82, 0x4C0A, 0x1269
 LO_AUTOCLEAR, LO_PARTSCAN, LO_DIRECT_IO = 4, 8, 16
 
@@ -186,7 +188,7 @@ class NullBlk:
                            check=False)
         if not os.path.isdir(root):
             raise NoDevice("there is no null_blk")
-        name = "sonde%d" % os.getpid()
+        name = "sonde%d-%d" % (os.getpid(), next(NUMBER))
         self.dir = os.path.join(root, name)
         os.mkdir(self.dir)
         try:
@@ -256,7 +258,7 @@ class Delay:
     def __init__(self, options, where):
         ms = options.pop("ms")
         write_ms = options.pop("write_ms", ms)
-        self.name = "sonde%d" % os.getpid()
+        self.name = "sonde%d-%d" % (os.getpid(), next(NUMBER))
         self.below = Loop(options, where)
         with open("/sys/block/%s/size" % self.below.disk) as f:
             table = "0 %s delay %s 0 %s %s 0 %s" % (f.read().strip(), self.below.path, ms,
@@ -287,6 +289,7 @@ class Delay:
         self.below.close()
 
 
+ALONE = {"scsi_debug"}  # there is one at a time
 KINDS = {"scsi_debug": ScsiDebug, "loop": Loop, "zram": Zram, "null_blk": NullBlk,
          "delay": Delay}
 

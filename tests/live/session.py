@@ -155,8 +155,8 @@ class Session:
         status = p.wait(timeout or self.timeout)
         return status, p.text("out"), p.text("err")
 
-    def work_argv(self, words, gate=False, files=None):
-        return ([self.work, "-C", files or self.files, "-o", self.claims] +
+    def work_argv(self, words, gate=False, files=None, claims=None):
+        return ([self.work, "-C", files or self.files, "-o", claims or self.claims] +
                 (["--gate"] if gate else []) + words)
 
     # ---- sonde beside a workload ----
