@@ -4,10 +4,11 @@
  * nanosecond is one instruction of any cpu, so what an eighth of many short chunks
  * stay below is exact, whatever the tracer does between them or on another cpu.
  *
- *	icount-loop FILE DISK [GATE]
+ *	icount-loop FILE DISK [GATE [KERNEL-DISK]]
  *
  * Prints its pid, waits for the gate to appear, and prints that of each work per
- * operation.
+ * operation. What is read from the last disk a thread of the kernel reads from a file.
+ * Without arguments it ends: what is executed again and again is itself.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -22,7 +23,7 @@
 #define CHUNKS 301
 
 static const char *file_name;
-static int file, disk;
+static int file, disk, kernel_disk = -1;
 static char *page;
 
 static void check(int ok)
@@ -63,14 +64,31 @@ static void fork_and_exit(void)
 	check(pid > 0 && waitpid(pid, NULL, 0) == pid);
 }
 
+static void execute(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		execl("/proc/self/exe", "icount-loop", (char *)NULL);
+		_exit(1);
+	}
+	check(pid > 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static void read_kernel_disk(void)
+{
+	check(pread(kernel_disk, page, PAGE, 0) == PAGE && !fdatasync(kernel_disk));
+}
+
 static const struct work {
 	const char *name;
 	void (*run)(void);
 	int runs, ops; /* of a chunk, and of a run */
 } works[] = {
-	{ "rw", read_and_write, 25, 2 }, { "open", open_and_close, 10, 2 },
-	{ "fsync", sync_file, 25, 1 },   { "block", read_disk, 10, 1 },
-	{ "fork", fork_and_exit, 2, 1 },
+	{ "rw", read_and_write, 25, 2 },      { "open", open_and_close, 10, 2 },
+	{ "fsync", sync_file, 25, 1 },        { "block", read_disk, 10, 1 },
+	{ "fork", fork_and_exit, 2, 1 },      { "exec", execute, 2, 1 },
+	{ "kernel", read_kernel_disk, 2, 2 },
 };
 
 static long now_ns(void)
@@ -129,11 +147,14 @@ int main(int argc, char **argv)
 	check(file >= 0 && write(file, page, PAGE) == PAGE);
 	disk = open(argv[2], O_RDONLY | O_DIRECT | O_CLOEXEC);
 	check(disk >= 0);
+	if (argc > 4)
+		kernel_disk = open(argv[4], O_RDONLY | O_DIRECT | O_CLOEXEC);
 	printf("%d\n", getpid());
 	(void)fflush(stdout);
 	while (argc > 3 && access(argv[3], F_OK))
 		(void)usleep(10000);
 	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
-		measure(&works[i]);
+		if (works[i].run != read_kernel_disk || kernel_disk >= 0)
+			measure(&works[i]);
 	return 0;
 }
