@@ -104,6 +104,21 @@ static __always_inline int tell_name(struct sn_task *st, const void *dentry, con
 	return vfs_tell_name(*(volatile u64 *)&w->dentry, *(volatile u64 *)&w->mnt, key, is_dir);
 }
 
+/* Tells the name of an open file that the thread has not met by it lately. False: there was no room. */
+static __always_inline bool tell_name_of(struct sn_task *st, struct file *file, u64 key, u16 mode,
+					 u64 ts)
+{
+	struct dentry *dentry = sn_read(file, f_path.dentry);
+
+	if (!sn_name_is_new(st, key, dentry))
+		return true;
+	st->walk.ts = ts;
+	if (tell_name(st, dentry, sn_read(file, f_path.mnt), key, (mode & S_IFMT) == S_IFDIR))
+		return true;
+	st->named[key >> 62] = 0;
+	return false;
+}
+
 /*
  * What an inode is, once it is another than last time: its kind, whether rows are
  * wanted for it, its name. False: they are not.
@@ -122,15 +137,8 @@ static __noinline int meet_inode(struct sn_task *st, struct file *file, struct i
 	if (st->refused || is_pseudo_fs(st->fs_magic))
 		return !st->refused;
 	key = sn_name_key(st->ino, st->dev, st->gen);
-	if (!sn_name_is_new(st, key, (void *)st->dentry))
-		return 1;
-	st->walk.ts = now ?: bpf_ktime_get_ns();
-	if (!tell_name(st, (void *)st->dentry, sn_read(file, f_path.mnt), key,
-		       (st->mode & S_IFMT) == S_IFDIR)) {
-		/* the next operation on it tries again */
-		st->met_epoch = ~0ull;
-		st->named[key >> 62] = 0;
-	}
+	if (!tell_name_of(st, file, key, st->mode, now ?: bpf_ktime_get_ns()))
+		st->met_epoch = ~0ull; /* the next operation on it tries again */
 	return 1;
 }
 

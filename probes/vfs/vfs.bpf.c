@@ -309,23 +309,24 @@ static __always_inline int kernel_ends(enum sn_prog prog, u32 slot, u32 call, s6
 }
 
 /*
- * A function whose first argument is the file and that has four. What a program is
- * called with lies in the hook's own frame of the stack; that of a kprobe does not.
+ * A function whose first argument is the file; args are all, as where it returns the result is
+ * behind them. What a program is called with lies in the hook's own frame of the stack; that of a
+ * kprobe does not.
  */
-#define KERNEL_CALL(name, func, slot, call, bytes, pos)                                         \
+#define KERNEL_CALL(name, func, slot, call, bytes, pos, args...)                                \
 	SEC("?fentry/" #func)                                                                   \
-	int BPF_PROG(vfs_##name, struct file *file, u64 a1, u64 a2, u64 a3)                     \
+	int BPF_PROG(vfs_##name, args)                                                          \
 	{                                                                                       \
 		return kernel_begins(SN_P_vfs_##name, slot, call, file, bytes, (void *)pos,     \
 				     (u64)ctx);                                                 \
 	}                                                                                       \
 	SEC("?fexit/" #func)                                                                    \
-	int BPF_PROG(vfs_##name##_ret, struct file *file, u64 a1, u64 a2, u64 a3, long ret)     \
+	int BPF_PROG(vfs_##name##_ret, args, long ret)                                          \
 	{                                                                                       \
 		return kernel_ends(SN_P_vfs_##name##_ret, slot, call, ret, (u64)ctx);           \
 	}                                                                                       \
 	SEC("?kprobe/" #func)                                                                   \
-	int BPF_KPROBE(vfs_##name##_k, struct file *file, u64 a1, u64 a2, u64 a3)               \
+	int BPF_KPROBE(vfs_##name##_k, args)                                                    \
 	{                                                                                       \
 		return kernel_begins(SN_P_vfs_##name##_k, slot, call, file, bytes, (void *)pos, \
 				     sn_kprobe_frame(ctx));                                     \
@@ -337,24 +338,31 @@ static __always_inline int kernel_ends(enum sn_prog prog, u32 slot, u32 call, s6
 				   sn_kretprobe_frame(ctx));                                    \
 	}
 
+#define FOUR struct file *file, u64 a1, u64 a2, u64 a3
 #define ITER_BYTES BPF_CORE_READ((struct iov_iter *)a1, count)
-KERNEL_CALL(iread, vfs_iter_read, SN_SLOT_vfs_read, SN_CALL_iter_read, ITER_BYTES, a2)
-KERNEL_CALL(iwrite, vfs_iter_write, SN_SLOT_vfs_write, SN_CALL_iter_write, ITER_BYTES, a2)
-KERNEL_CALL(kread, kernel_read, SN_SLOT_vfs_read, SN_CALL_kernel_read, a2, a3)
-KERNEL_CALL(kwrite, kernel_write, SN_SLOT_vfs_write, SN_CALL_kernel_write, a2, a3)
-KERNEL_CALL(ksync, vfs_fsync_range, SN_SLOT_vfs_fsync, SN_CALL_vfs_fsync, 0, 0)
+KERNEL_CALL(iread, vfs_iter_read, SN_SLOT_vfs_read, SN_CALL_iter_read, ITER_BYTES, a2, FOUR)
+KERNEL_CALL(iwrite, vfs_iter_write, SN_SLOT_vfs_write, SN_CALL_iter_write, ITER_BYTES, a2, FOUR)
+KERNEL_CALL(kread, kernel_read, SN_SLOT_vfs_read, SN_CALL_kernel_read, a2, a3, FOUR)
+KERNEL_CALL(kwrite, kernel_write, SN_SLOT_vfs_write, SN_CALL_kernel_write, a2, a3, FOUR)
+/* Which compilers may have put into the first one. */
+KERNEL_CALL(ksync, vfs_fsync, SN_SLOT_vfs_fsync, SN_CALL_vfs_fsync, 0, 0, struct file *file,
+	    u64 datasync)
+KERNEL_CALL(krange, vfs_fsync_range, SN_SLOT_vfs_fsync, SN_CALL_vfs_fsync, 0, 0, FOUR)
 
 /* ---- releases ---- */
 
 /* The last reference to an open file goes: in the thread that had it, or in a worker. */
-static __always_inline int file_goes(enum sn_prog prog, struct file *file)
+static __always_inline int file_goes(enum sn_prog prog, struct file *arg)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct file *file = sn_cast(struct file, arg);
 	struct sn_percpu *cpu = sn_this_cpu();
 	struct sn_vfs_release *e;
+	struct super_block *sb;
+	struct inode *inode;
 	enum sn_outcome why;
 	struct sn_task *st;
-	u32 magic;
+	u32 magic, dev, gen;
+	u64 ino, now;
 	u16 mode;
 
 	if (!cpu)
@@ -364,24 +372,31 @@ static __always_inline int file_goes(enum sn_prog prog, struct file *file)
 	st = sn_wanted(sn_current(), &why);
 	if (!st)
 		return sn_count_unwanted(prog, why, SN_SLOT_vfs_release);
-	mode = BPF_CORE_READ(inode, i_mode);
-	magic = (u32)BPF_CORE_READ(inode, i_sb, s_magic);
-	if (file_refused(mode, magic) ||
-	    device_refused(BPF_CORE_READ(inode, i_sb, s_dev), mode, inode))
+	inode = sn_cast(struct inode, sn_read(file, f_inode));
+	sb = sn_cast(struct super_block, sn_read(inode, i_sb));
+	mode = sn_read(inode, i_mode);
+	magic = (u32)sn_read(sb, s_magic);
+	dev = sn_read(sb, s_dev);
+	if (file_refused(mode, magic) || device_refused(dev, mode, inode))
 		return sn_count(prog, SN_OUT_filtered);
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_release))
 		return sn_count(prog, SN_OUT_sampled);
+	now = bpf_ktime_get_ns();
+	ino = sn_read(inode, i_ino);
+	gen = sn_read(inode, i_generation);
+	if (!is_pseudo_fs(magic))
+		tell_name_of(st, file, sn_name_key(ino, dev, gen), mode, now);
 	e = sn_reserve(cpu, SN_SLOT_vfs_release, sizeof(*e));
 	if (!e)
 		return sn_count(prog, SN_OUT_lost_ring);
-	sn_header(&e->hdr, SN_EV_vfs_release, bpf_ktime_get_ns(), st);
-	sn_set(e, ino, BPF_CORE_READ(inode, i_ino));
-	sn_set(e, dev, BPF_CORE_READ(inode, i_sb, s_dev));
-	sn_set(e, gen, BPF_CORE_READ(inode, i_generation));
+	sn_header(&e->hdr, SN_EV_vfs_release, now, st);
+	sn_set(e, ino, ino);
+	sn_set(e, dev, dev);
+	sn_set(e, gen, gen);
 	sn_set(e, fs_magic, magic);
 	sn_set(e, file_type, mode & S_IFMT);
-	e->file_flags = BPF_CORE_READ(file, f_flags);
-	e->unlinked = BPF_CORE_READ(inode, i_nlink) == 0;
+	e->file_flags = sn_read(file, f_flags);
+	e->unlinked = sn_read(inode, i_nlink) == 0;
 	e->pad0 = 0;
 	e->pad1 = 0;
 	sn_submit(e);

@@ -95,8 +95,13 @@ static const struct probe_extra extras[] = { { SN_SLOT_vfs_release, "release" },
 	}
 
 static const struct probe_extra parts[] = {
-	KTHREADS(vfs_read, "iread"),   KTHREADS(vfs_read, "kread"),  KTHREADS(vfs_write, "iwrite"),
-	KTHREADS(vfs_write, "kwrite"), KTHREADS(vfs_fsync, "ksync"), {},
+	KTHREADS(vfs_read, "iread"),
+	KTHREADS(vfs_read, "kread"),
+	KTHREADS(vfs_write, "iwrite"),
+	KTHREADS(vfs_write, "kwrite"),
+	KTHREADS(vfs_fsync, "ksync"),
+	KTHREADS(vfs_fsync, "krange"),
+	{},
 };
 
 const struct probe_domain vfs_domain = {

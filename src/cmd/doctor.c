@@ -82,8 +82,9 @@ static void say_program(struct buf *b, u32 prog, const struct probe_outcome *o)
 
 static void say_streams(struct buf *b, const struct probes *p)
 {
+	_cleanup_(buf_done) struct buf lack = {};
 	const char *why;
-	char weaker[160], lack[320];
+	char weaker[160];
 
 	buf_puts(b, "streams\n");
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
@@ -93,8 +94,8 @@ static void say_streams(struct buf *b, const struct probes *p)
 			continue;
 		if (!probes_sees(p, slot, &why))
 			buf_printf(b, "  %-14s no: %s\n", ev->name, why);
-		else if (!probes_sees_all(p, slot, lack, sizeof(lack)))
-			buf_printf(b, "  %-14s yes, but not %s\n", ev->name, lack);
+		else if (!probes_sees_all(p, slot, &lack))
+			buf_printf(b, "  %-14s yes, but not %s\n", ev->name, lack.data);
 		else
 			buf_printf(b, "  %-14s yes\n", ev->name);
 	}
@@ -126,8 +127,8 @@ static void json_answers(struct buf *b, const struct caps *caps)
 
 static void json_probes(struct buf *b, const struct probes *p)
 {
+	_cleanup_(buf_done) struct buf lack = {};
 	const char *why, *comma = "";
-	char lack[320];
 
 	buf_puts(b, "\"streams\":{");
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
@@ -140,9 +141,9 @@ static void json_probes(struct buf *b, const struct probes *p)
 		put_string(b, schema_event(slot)->name);
 		buf_printf(b, ":{\"seen\":%s,\"why\":", seen ? "true" : "false");
 		put_string(b, why);
-		seen = probes_sees_all(p, slot, lack, sizeof(lack));
+		seen = probes_sees_all(p, slot, &lack);
 		buf_printf(b, ",\"whole\":%s,\"lacks\":", seen ? "true" : "false");
-		put_string(b, lack);
+		put_string(b, lack.data);
 		buf_putc(b, '}');
 		comma = ",";
 	}

@@ -102,8 +102,9 @@ int main(int argc, char **argv)
 	int r;
 
 	if (modules && !log_set_modules(modules)) {
-		r = diag_err(&d, -EINVAL, "SONDE_DEBUG names an unknown module: %s; there are %s",
-			     modules, log_modules);
+		r = diag_err(&d, -EINVAL,
+			     "SONDE_DEBUG names an unknown module: %s; there are %s, all", modules,
+			     log_modules);
 		return cmd_usage(NULL, r, &d);
 	}
 	r = dispatch(argv + !!argc);

@@ -249,7 +249,7 @@ static void put_sampling(struct buf *b, const struct feed *l)
 
 static void put_streams(struct buf *b, const struct feed *l, const struct probes *p)
 {
-	char lack[320], text[336];
+	_cleanup_(buf_done) struct buf lack = {}, text = {};
 	const char *why;
 	bool seen;
 
@@ -264,9 +264,11 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 		put_str(b, "name", schema_event(slot)->name);
 		put_bool(b, "attached", seen);
 		put_str(b, "reason", seen ? NULL : why);
-		if (seen && !probes_sees_all(p, slot, lack, sizeof(lack))) {
-			(void)snprintf(text, sizeof(text), "not %s", lack);
-			put_str(b, "weaker", text);
+		if (seen && !probes_sees_all(p, slot, &lack)) {
+			text.len = 0;
+			buf_printf(&text, "not %s", lack.data);
+			buf_putc(&text, '\0');
+			put_str(b, "weaker", text.data);
 		}
 		buf_putc(b, '}');
 	}

@@ -26,10 +26,13 @@ static void put_words(struct buf *b, const char *s)
 /* Stands the reason above all already, as that of a stream? */
 static bool is_said(const struct manifest *m, const char *reason)
 {
-	for (u32 i = 0; reason && i < m->nr_streams; i++)
-		if (!m->streams[i].attached && m->streams[i].reason &&
-		    strstr(reason, m->streams[i].reason))
+	for (u32 i = 0; reason && i < m->nr_streams; i++) {
+		const char *weaker = m->streams[i].weaker, *why = m->streams[i].reason;
+
+		if (m->streams[i].attached ? weaker && strstr(weaker, reason)
+					   : why && strstr(reason, why))
 			return true;
+	}
 	return false;
 }
 

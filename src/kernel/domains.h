@@ -14,7 +14,7 @@ static const struct probe_domain *const domains[] = { &proc_domain, &vfs_domain,
 
 /* The place in domains of a program's domain. */
 int probe_domain_of(enum sn_prog prog);
-/* Would the group show nothing but events, or parts of them, that are not among these? */
-bool probe_is_idle(int domain, const char *group, u64 events);
+/* Would the group show nothing that is recorded? */
+bool probe_is_idle(const struct probes *p, int domain, const char *group);
 
 #endif

@@ -150,8 +150,7 @@ static void choose(struct probes *p, const struct caps *caps, const struct probe
 {
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {
 		const char *group = probe_progs[i].group;
-		bool taken = opts->only ? !opts->only[i]
-					: probe_is_idle(domain, group, opts->cfg.events);
+		bool taken = opts->only ? !opts->only[i] : probe_is_idle(p, domain, group);
 
 		if (probe_domain_of(i) != domain)
 			continue;

@@ -15,6 +15,7 @@
 struct bpf_object;
 struct bpf_program;
 struct bpf_link;
+struct buf;
 
 /* What a program asks of the kernel. */
 enum probe_need {
@@ -94,7 +95,7 @@ struct probe_domain {
 /* What became of a program. */
 enum probe_state {
 	PROBE_NOT_ASKED,  /* its domain is not wanted */
-	PROBE_NOT_NEEDED, /* another of its group is attached, or no thread of the kernel wanted */
+	PROBE_NOT_NEEDED, /* another of its group is attached, or nothing is wanted that it shows */
 	PROBE_IMPOSSIBLE, /* the kernel does not have what it needs */
 	PROBE_FAILED,     /* it did not load or attach */
 	PROBE_LOADED,     /* and not attached yet */
@@ -147,7 +148,7 @@ void probes_weaker(const struct probes *p, enum sn_prog prog, char *ret, size_t 
 /* True if all groups of programs that make this event are attached; else says why not. */
 bool probes_sees(const struct probes *p, u32 slot, const char **ret_why);
 /* True if no part of this event is missing; else says what is, and why. Not wanted is not missing. */
-bool probes_sees_all(const struct probes *p, u32 slot, char *ret_lack, size_t size);
+bool probes_sees_all(const struct probes *p, u32 slot, struct buf *ret_lack);
 /* True if the event comes from an optional group: the domain is whole without it. */
 bool probes_is_extra(u32 slot);
 void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_counts *ret);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "kernel/domains.h"
 #include "kernel/probe.h"
 
@@ -59,25 +60,36 @@ static const char *extra_group(int domain, u32 slot)
 	return x ? x->group : NULL;
 }
 
-/* Does one of the list make the group, and none of them an event that is wanted? */
-static bool is_idle_in(const struct probe_extra *x, const char *group, u64 events)
+/* What a list says of a group: that it is in it, and that something needs it. */
+static void look_up(const struct probe_extra *x, const char *group, u64 events, bool *named,
+		    bool *needed)
 {
-	bool found = false;
-
 	for (; x && x->group; x++) {
 		if (strcmp(x->group, group))
 			continue;
-		if (x->shared || events >> x->slot & 1)
-			return false;
-		found = true;
+		*named = true;
+		*needed |= x->shared || events >> x->slot & 1;
 	}
-	return found;
 }
 
-bool probe_is_idle(int domain, const char *group, u64 events)
+/* Is the group for the domain's functions, and are there none? */
+static bool has_no_call(const struct probes *p, int domain, const char *group)
 {
-	return is_idle_in(domains[domain]->extras, group, events) ||
-	       is_idle_in(domains[domain]->parts, group, events);
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		if (probe_progs[i].need == NEED_CALLS && probe_domain_of(i) == domain &&
+		    !strcmp(probe_progs[i].group, group))
+			return !domains[domain]->function(probes_cfg(p), 0);
+	return false;
+}
+
+bool probe_is_idle(const struct probes *p, int domain, const char *group)
+{
+	u64 events = probes_cfg(p)->events;
+	bool named = false, needed = false;
+
+	look_up(domains[domain]->extras, group, events, &named, &needed);
+	look_up(domains[domain]->parts, group, events, &named, &needed);
+	return named ? !needed : has_no_call(p, domain, group);
 }
 
 static bool group_is_attached(const struct probes *p, int domain, const char *group,
@@ -91,6 +103,19 @@ static bool group_is_attached(const struct probes *p, int domain, const char *gr
 		if (!**ret_why) /* the best alternative's */
 			*ret_why = probes_outcome(p, i)->why;
 	}
+	return false;
+}
+
+/* Is a part of the event attached, if it has any? */
+static bool sees_part(const struct probes *p, int domain, u32 slot, const char **ret_why)
+{
+	const struct probe_extra *x = extra_in(domains[domain]->parts, slot);
+
+	if (!x)
+		return true;
+	for (; x->group; x++)
+		if (x->slot == slot && group_is_attached(p, domain, x->group, ret_why))
+			return true;
 	return false;
 }
 
@@ -108,6 +133,8 @@ bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
 		if (probe_domain_of(i) != domain || probe_progs[i].role != ROLE_REQUIRED)
 			continue;
 		*ret_why = "";
+		if (probe_is_idle(p, domain, probe_progs[i].group))
+			return sees_part(p, domain, slot, ret_why);
 		if (!group_is_attached(p, domain, probe_progs[i].group, ret_why))
 			return false;
 	}
@@ -115,24 +142,25 @@ bool probes_sees(const struct probes *p, u32 slot, const char **ret_why)
 	return true;
 }
 
-bool probes_sees_all(const struct probes *p, u32 slot, char *ret_lack, size_t size)
+bool probes_sees_all(const struct probes *p, u32 slot, struct buf *ret_lack)
 {
 	int domain = domain_of_event(slot);
-	const struct probe_extra *x = domain < 0 ? NULL : domains[domain]->parts;
-	size_t len = 0;
+	const struct probe_extra *x = domain < 0 ? NULL : domains[domain]->parts, *last = NULL;
+	const char *why, *last_why = "";
 
-	ret_lack[0] = '\0';
+	ret_lack->len = 0;
 	for (; x && x->group; x++) {
-		const char *why = "";
-
-		if (x->slot != slot || group_is_attached(p, domain, x->group, &why) || !*why ||
-		    strstr(ret_lack, x->what))
+		why = "";
+		if (x->slot != slot || group_is_attached(p, domain, x->group, &why) || !*why)
 			continue;
-		(void)snprintf(ret_lack + len, size - len, "%s%s: %s", len ? "; not " : "", x->what,
-			       why);
-		len = strlen(ret_lack);
+		if (last && !strcmp(last->what, x->what) && !strcmp(last_why, why))
+			continue;
+		buf_printf(ret_lack, "%s%s: %s", last ? "; not " : "", x->what, why);
+		last = x;
+		last_why = why;
 	}
-	return !len;
+	buf_putc(ret_lack, '\0');
+	return !last;
 }
 
 bool probes_is_extra(u32 slot)

@@ -1,13 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The comparer itself: it accepts what is right, and each way to be wrong is seen."""
+"""The comparer itself: it accepts what is right, and each way to be wrong is seen. And what shares a recording."""
+import importlib.machinery
+import importlib.util
 import json
 import os
 import sys
+import tempfile
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
 import claims as C  # noqa: E402
+
+loader = importlib.machinery.SourceFileLoader("run", os.path.join(HERE, "run"))
+run = importlib.util.module_from_spec(importlib.util.spec_from_loader("run", loader))
+loader.exec_module(run)
 
 WINDOW = {"window": {"from_ns": 100, "to_ns": 900, "pids": [7]}}
 
@@ -30,7 +39,7 @@ def claim(**kw):
 
 def problems(claims, rows, exact=("vfs_read",), subset=(), **kw):
     c = C.Claims(json.dumps(x) for x in [WINDOW] + claims)
-    return C.Compare(c, rows, exact, subset, **kw).run()
+    return C.Compare(c, rows, exact, subset, missed=C.may_be_missing({}, rows), **kw).run()
 
 
 class Rows(unittest.TestCase):
@@ -58,6 +67,11 @@ class Rows(unittest.TestCase):
         self.assertEqual(len(problems(want, rows[:1] + [hole], ["block_io"])), 2)
         self.assertEqual(len(problems(want, rows + [dict(hole, cause="ring")], ["block_io"])), 1)
         self.assertNotEqual(problems(want, rows + [block(310, sector=24), hole], ["block_io"]), [])
+
+    def test_one_that_was_missed_is_missed_once(self):
+        want = [{"event": "block_io", "pid": 7, "tid": 7, "sector": 8 * i, "bytes": 4096} for i in range(2)]
+        compare = C.Compare(C.Claims(json.dumps(x) for x in [WINDOW] + want), [block(200)], ["block_io"], missed=1)
+        self.assertEqual((compare.run(), compare.nr_missed), ([], 0))
 
     def test_extra(self):
         self.assertRegex(problems([claim()], [row(200), row(300, ret=5)])[0], "not claimed.*ret=5")
@@ -201,6 +215,38 @@ class Invariants(unittest.TestCase):
         self.assertEqual(C.invariants([good], {}, 1), [])
         for kw in ({"dur_ns": 8}, {"queue_ns": None}, {"error": -5}, {"parts": 0}, {"sector": (1 << 64) - 1}):
             self.assertEqual(len(C.invariants([dict(good, **kw)], {}, 1)), 1, kw)
+
+
+def cases(text):
+    """Of a .test file of this text."""
+    with tempfile.NamedTemporaryFile("w", suffix=".test") as f:
+        f.write(text)
+        f.flush()
+        return run.parse(f.name)
+
+
+class Batches(unittest.TestCase):
+    FORM = "NAME %s\nWORK w\nEXPECT exact vfs_read\nRUN %s\n"
+
+    def names(self, *runs, most=3, more=""):
+        found = cases("".join(self.FORM % (i, r) for i, r in enumerate(runs)) + more)
+        return ["".join(c.name for c in batch) for batch in run.batches(found, most)]
+
+    def test_same_run(self):
+        vfs, block = "record -e vfs --", "record -e block,vfs --ring-size 32M --pseudo-fs --"
+        self.assertEqual(self.names(vfs, block, vfs, block), ["02", "13"])
+        self.assertEqual(self.names(vfs, vfs, vfs, vfs, vfs), ["012", "34"])
+        self.assertEqual(self.names(vfs, vfs, most=1), ["0", "1"])
+
+    def test_alone(self):
+        for words in ("record --", "record -e proc --", "record -e vfs*", "record -e vfs,proc_fork --",
+                      "record -e vfs --no-children --", "record -e vfs -p $PID", "record -e vfs --device $DEV --",
+                      "stream -e vfs --", "record -a -e vfs --", "record -e vfs --comm sonde* --"):
+            self.assertEqual(self.names(words, words), ["0", "1"], words)
+        vfs = "record -e vfs --"
+        for line in ("CHECK runs", "CGROUP", "OTHER loop", "STATUS 1", "DEV scsi_debug"):
+            self.assertEqual(self.names(vfs, more=self.FORM % (1, vfs) + line + "\n"), ["0", "1"], line)
+        self.assertEqual(self.names(vfs, more=self.FORM % (1, vfs) + "DEV loop\n"), ["01"])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # In the guest: instructions of each work, without sonde, with it, and with it where no
-# filter matches. A line each: kind, work, instructions.
+# filter matches. A line each: kind, work, instructions. Then a manifest, in one line.
 cd /payload || exit 1
 for module in modules/*.ko; do
 	insmod "$module" $(case $module in *null_blk*) echo nr_devices=1 gb=1 irqmode=0 queue_mode=2 submit_queues=1 ;; esac) || exit 1
 done
 
-# measure KIND [OPTION...]: $PID in an option is the loop's
+# measure KIND [OPTION...]: those of sonde record; none: without sonde
 measure()
 {
 	kind=$1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh SUITES [OPTION...]: live tests in a guest. tests/vm/check puts them here:
+# run.sh SUITES [OPTION...]: live tests in a guest, each with the options. tests/vm/check puts them here:
 # bin/ with sonde and sonde-work, tests/live, and every probes/*/*.test of the
 # source tree. A new domain's tests are found by themselves. What a suite needs
 # beside these files, check has to copy. Programs link what
@@ -12,6 +12,7 @@ PATH=/payload/bin:$PATH
 export PATH
 suites=$1
 shift
+[ -n "$suites" ] || exit 1
 
 sonde --version || exit 1
 sonde doctor
