@@ -298,6 +298,8 @@ static __always_inline int kernel_ends(enum sn_prog prog, u32 slot, u32 call, s6
 		return sn_count(prog, state == SN_OP_FILTERED || sn_cfg.filters ? SN_OUT_filtered
 										: SN_OUT_unmatched);
 	now = bpf_ktime_get_ns();
+	if (slot == SN_SLOT_vfs_fsync)
+		ret = (int)ret; /* of an int the upper half says nothing */
 	if (end_refused(st, ret, now))
 		outcome = SN_OUT_filtered;
 	else if (slot == SN_SLOT_vfs_fsync)
