@@ -37,19 +37,31 @@ static void keep_only(const int *fds, u32 nr, unsigned int first)
 	(void)close_range(first, UINT_MAX, 0);
 }
 
-/* The lock is held, in the place of standard input, until the last close() has returned. */
-_Noreturn static void close_behind(const int *fds, u32 nr, int lock)
+/*
+ * The lock is held, in the place of standard input, until the last close() has returned. The
+ * caller's own come first, or they would be the last: the end of his pipe, in the place of
+ * standard output, says when.
+ */
+_Noreturn static void close_behind(const int *fds, u32 nr, int lock, const int before[2])
 {
+	char c;
+
 	(void)setsid();
+	(void)close(before[1]);
 	if (dup2(lock, STDIN_FILENO) < 0)
 		(void)close(STDIN_FILENO);
-	keep_only(fds, nr, STDIN_FILENO + 1);
+	if (dup2(before[0], STDOUT_FILENO) < 0)
+		(void)close(STDOUT_FILENO);
+	keep_only(fds, nr, STDOUT_FILENO + 1);
+	while (read(STDOUT_FILENO, &c, 1) < 0 && errno == EINTR)
+		;
+	(void)close(STDOUT_FILENO);
 	for (u32 i = 0; i < nr; i++)
 		(void)close(fds[i]);
 	_exit(0);
 }
 
-static int start(const int *fds, u32 nr, int lock)
+static int start(const int *fds, u32 nr, int lock, const int before[2])
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -61,7 +73,7 @@ static int start(const int *fds, u32 nr, int lock)
 		pid = fork();
 		if (pid)
 			_exit(pid < 0);
-		close_behind(fds, nr, lock);
+		close_behind(fds, nr, lock, before);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -71,13 +83,19 @@ static int start(const int *fds, u32 nr, int lock)
 
 int linger(int *fds, u32 nr)
 {
-	int lock = open_lock(), ret;
+	_cleanup_(closep) int lock = open_lock();
+	int ends[2], r;
 
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
 	qsort(fds, nr, sizeof(*fds), compare);
 	(void)flock(lock, LOCK_SH | LOCK_NB);
-	ret = start(fds, nr, lock);
-	closep(&lock);
-	return ret;
+	r = start(fds, nr, lock, ends);
+	(void)close(ends[0]);
+	if (!r)
+		return ends[1];
+	(void)close(ends[1]);
+	return r;
 }
 
 bool linger_over(u32 timeout_ms)

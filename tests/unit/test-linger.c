@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -11,23 +12,30 @@
 #define A_WHILE 50
 
 /* The ends of pipes that nobody else holds: reading them ends when they are closed. */
-TEST(closes_what_it_is_given_and_all_else)
+TEST(closes_what_it_is_given_behind_its_caller_and_all_else)
 {
-	int pipes[3][2], fds[2];
+	int pipes[3][2], fds[2], behind;
 	char byte;
 
 	for (int i = 0; i < 3; i++)
-		check_eq(pipe2(pipes[i], O_CLOEXEC), 0);
+		check_eq(pipe2(pipes[i], O_CLOEXEC | (i == 1 ? 0 : O_NONBLOCK)), 0);
 	fds[0] = pipes[2][1];
 	fds[1] = pipes[0][1];
-	check_eq(linger(fds, 2), 0);
+	behind = linger(fds, 2);
+	check(behind >= 0);
 	check_eq(fds[0], pipes[0][1]);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3; i++)
 		(void)close(pipes[i][1]);
+	check(!linger_over(A_WHILE));
+	check_eq(read(pipes[1][0], &byte, 1), 0); /* nobody was given it */
+	check(read(pipes[0][0], &byte, 1) < 0 && errno == EAGAIN);
+	check(read(pipes[2][0], &byte, 1) < 0 && errno == EAGAIN);
+	(void)close(behind);
+	check(linger_over(PATIENCE));
+	for (int i = 0; i < 3; i++) {
 		check_eq(read(pipes[i][0], &byte, 1), 0);
 		(void)close(pipes[i][0]);
 	}
-	check(linger_over(PATIENCE));
 }
 
 TEST(is_waited_for)
@@ -44,4 +52,4 @@ TEST(is_waited_for)
 	(void)close(lock);
 }
 
-TESTS(closes_what_it_is_given_and_all_else, is_waited_for)
+TESTS(closes_what_it_is_given_behind_its_caller_and_all_else, is_waited_for)
