@@ -111,6 +111,12 @@ static inline bool schema_is_core(const struct sn_event *ev)
 	return ev->id >> 8 == 0;
 }
 
+/* What happens to processes, which other rows hang on, and holes: few, and kept longest. */
+static inline bool schema_has_priority(const struct sn_event *ev)
+{
+	return schema_is_core(ev) ? ev->id != SN_EV_paths : ev->id >> 8 == SN_EV_proc_fork >> 8;
+}
+
 /* True if the kind's values are written as text, not as numbers. */
 static inline bool kind_is_text(enum sn_kind kind)
 {

@@ -25,9 +25,11 @@ static size_t string_bytes(const struct batch *b)
 
 void pool_init(struct pool *p, u64 max_bytes, u32 max_rows)
 {
-	*p = (struct pool){ .max_bytes = max_bytes, .max_rows = max_rows };
+	*p = (struct pool){ .max_rows = max_rows };
 	(void)pthread_mutex_init(&p->lock, NULL);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
+		p->events[i].max_bytes =
+			max_bytes + (schema_has_priority(schema_event(i)) ? max_bytes / 4 : 0);
 		p->events[i].row_bytes = row_bytes(schema_event(i));
 		p->events[i].next_rows = POOL_FIRST_ROWS;
 	}
@@ -65,9 +67,9 @@ void pool_done(struct pool *p)
 	(void)pthread_mutex_destroy(&p->lock);
 }
 
-static bool fits(const struct pool *p, u64 bytes)
+static bool fits(const struct pool *p, const struct pool_event *e, u64 bytes)
 {
-	return p->bytes + bytes <= p->max_bytes;
+	return p->bytes + bytes <= e->max_bytes;
 }
 
 /* How many rows a new batch may have: fewer than the last one where memory is short. 0: none. */
@@ -77,11 +79,11 @@ static u32 rows_to_take(struct pool *p, struct pool_event *e)
 	struct batch *b;
 
 	for (u32 i = 0; i < SN_NR_EVENTS; i++)
-		while (!fits(p, (u64)rows * e->row_bytes) && (b = take_spare(p, &p->events[i])))
+		while (!fits(p, e, (u64)rows * e->row_bytes) && (b = take_spare(p, &p->events[i])))
 			free_batch(p, b);
-	while (!fits(p, (u64)rows * e->row_bytes) && rows > POOL_FIRST_ROWS)
+	while (!fits(p, e, (u64)rows * e->row_bytes) && rows > POOL_FIRST_ROWS)
 		rows = MAX(rows / 2, POOL_FIRST_ROWS);
-	return fits(p, (u64)rows * e->row_bytes) || !e->nr ? rows : 0;
+	return fits(p, e, (u64)rows * e->row_bytes) || !e->nr ? rows : 0;
 }
 
 struct batch *pool_take(struct pool *p, const struct sn_event *ev)
@@ -104,10 +106,11 @@ struct batch *pool_take(struct pool *p, const struct sn_event *ev)
 
 bool pool_grow(struct pool *p, struct batch *b)
 {
+	struct pool_event *e = &p->events[b->ev->slot];
 	u32 rows = MIN(b->cap * 2, p->max_rows);
-	u64 more = (u64)(rows - b->cap) * p->events[b->ev->slot].row_bytes;
+	u64 more = (u64)(rows - b->cap) * e->row_bytes;
 
-	if (rows == b->cap || !fits(p, more) || batch_grow(b, rows) < 0)
+	if (rows == b->cap || !fits(p, e, more) || batch_grow(b, rows) < 0)
 		return false;
 	b->counted += more;
 	atomic_fetch_add(&p->bytes, more);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The batches of a trace that is being written, of all events: with one bound on
- * the memory of those that are filled, wait, are written or lie ready. One thread
- * takes and grows them, another may give them back.
+ * the memory of those that are filled, wait, are written or lie ready; events of
+ * priority may go a quarter beyond it. One thread takes and grows them, another
+ * may give them back.
  */
 #ifndef SONDE_TRACE_POOL_H
 #define SONDE_TRACE_POOL_H
@@ -16,11 +17,11 @@
 #define POOL_FIRST_ROWS 256u
 
 struct pool {
-	u64 max_bytes;
 	u32 max_rows; /* of a batch */
 	_Atomic u64 bytes;
 	pthread_mutex_t lock;
 	struct pool_event {
+		u64 max_bytes;  /* of all events' batches, for one more of this */
 		u32 row_bytes;  /* that a row takes, but for its strings */
 		u32 next_rows;  /* that the next new batch has room for */
 		_Atomic u32 nr; /* batches in all */

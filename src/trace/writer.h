@@ -25,7 +25,7 @@ struct trace_writer_opts {
 	u64 rotate_bytes;    /* a part ends when it is this large; 0 is never */
 	u64 rotate_ns;       /* a part ends when it is this old; 0 is never */
 	u64 flush_ns;        /* rows wait no longer than this for their flush; 0 is 2 s */
-	u64 max_batch_bytes; /* memory for rows that are not written yet; 0 is 20 MiB */
+	u64 max_batch_bytes; /* memory for rows that are not written yet; 0 is 20 MiB; see pool.h */
 	int zstd_level;      /* 0 is 1 */
 };
 
