@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
  * Loaded before everything else, one program at a time: what loads here, this
- * kernel can do. Nothing is attached.
+ * kernel can do.
  */
 #include "vmlinux.h"
 
@@ -9,11 +9,6 @@
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} calib_ring SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -26,10 +21,6 @@ struct {
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(calib_tp_btf, struct pt_regs *regs, long nr)
 {
-	u64 *room = bpf_ringbuf_reserve(&calib_ring, sizeof(*room), 0);
-
-	if (room)
-		bpf_ringbuf_discard(room, 0);
 	return 0;
 }
 

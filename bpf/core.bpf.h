@@ -44,16 +44,19 @@ struct {
 
 /* ---- threads ---- */
 
+/* What is large is made of this and filled in its place: the stack has no room for it. */
+const volatile u64 sn_zeros[sizeof(struct sn_task) / 8] SEC(".rodata.sn_zeros") = {};
+
 static __noinline struct sn_task *sn_task_new(struct task_struct *task)
 {
-	struct sn_task *st, fresh = {};
+	struct sn_task *st;
 	u32 tid;
 
 	if (sn_cfg.task_storage) {
 		st = bpf_task_storage_get(&sn_tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	} else {
 		tid = BPF_CORE_READ(task, pid);
-		bpf_map_update_elem(&sn_tasks_hash, &tid, &fresh, BPF_NOEXIST);
+		bpf_map_update_elem(&sn_tasks_hash, &tid, (void *)sn_zeros, BPF_NOEXIST);
 		st = bpf_map_lookup_elem(&sn_tasks_hash, &tid);
 	}
 	sn_meet_cgroup(st, task);
@@ -180,11 +183,10 @@ static __always_inline bool is_detached(u64 mnt)
 	return !sn_read(sn_cast(struct mount, mnt), mnt_ns);
 }
 
-static __always_inline void begin_walk(struct sn_walk *w, struct dentry *dentry,
-				       struct vfsmount *vfsmnt)
+static __always_inline void begin_walk(struct sn_walk *w)
 {
-	w->dentry = (u64)dentry;
-	w->mnt = (u64)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+	w->dentry = w->start;
+	w->mnt = w->start_mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
 /*
@@ -299,6 +301,20 @@ static __always_inline void write_path(struct sn_walk *w, char *room, u32 room_s
 
 /* ---- names that were told ---- */
 
+/*
+ * The functions from here on are global and take nothing but numbers: so that kernels before
+ * 5.13 verify them once, too, they find the walk themselves.
+ */
+static __always_inline struct sn_walk *this_walk(void)
+{
+	struct sn_task *st = sn_this_task();
+
+	if (!st)
+		return NULL;
+	barrier_var(st); /* the compiler would ask after the sum */
+	return &st->walk;
+}
+
 static __always_inline u64 told_seal(const struct sn_told *t)
 {
 	return t->key ^ t->fresh << 1 ^ t->chain << 2;
@@ -316,18 +332,29 @@ static __always_inline struct sn_told_set *told_set(u64 key)
  * verifier, so that all ways through them are one to it.
  */
 
-/* What was told of this inode: w->told_chain, 0 if nothing is remembered, and w->told_fresh. */
-static __noinline int recall(struct sn_walk *w, u64 key)
+/*
+ * What was told of this inode: w->told_chain, 0 if nothing is remembered, and w->told_fresh;
+ * and w->way, where it is to be remembered.
+ */
+__noinline int recall(u64 key)
 {
+	struct sn_walk *w = this_walk();
 	struct sn_told_set *set = told_set(key);
 	struct sn_told t;
 
 	if (!set || !w)
 		return 0;
 	w->told_chain = 0;
+	w->way = key >> 8; /* the same on all cpus: one that is told twice at once stays one */
+	for (int i = 0; i < TOLD_WAYS; i++)
+		if (!set->ways[i].key)
+			w->way = i;
 	for (int i = 0; i < TOLD_WAYS; i++) {
 		t = set->ways[i];
-		if (t.key != key || t.seal != told_seal(&t))
+		if (t.key != key)
+			continue;
+		w->way = i;
+		if (t.seal != told_seal(&t))
 			continue;
 		w->told_fresh = t.fresh;
 		w->told_chain = t.chain;
@@ -335,21 +362,15 @@ static __noinline int recall(struct sn_walk *w, u64 key)
 	return 0;
 }
 
-/* Remembers w->fresh and w->chain of this inode. */
-static __noinline int remember(struct sn_walk *w, u64 key)
+/* Remembers w->fresh and w->chain of this inode, which was recalled before. */
+__noinline int remember(u64 key)
 {
+	struct sn_walk *w = this_walk();
 	struct sn_told_set *set = told_set(key);
 	struct sn_told t = { .key = key };
 
 	if (!set || !w)
 		return 0;
-	w->way = bpf_get_prandom_u32();
-	for (int i = 0; i < TOLD_WAYS; i++)
-		if (!set->ways[i].key)
-			w->way = i;
-	for (int i = 0; i < TOLD_WAYS; i++)
-		if (set->ways[i].key == key)
-			w->way = i;
 	t.fresh = w->fresh;
 	t.chain = w->chain;
 	t.seal = told_seal(&t);
@@ -357,15 +378,10 @@ static __noinline int remember(struct sn_walk *w, u64 key)
 	return 0;
 }
 
-/*
- * Changes when any name may have changed, or when the file is reached another way.
- * (Pointers that come back from a map are numbers to calculate with.)
- */
-static __always_inline u64 freshness(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt)
+/* Changes when any name may have changed, or when the file is reached another way. */
+static __always_inline u64 freshness(const struct sn_walk *w)
 {
-	w->dentry = (u64)dentry;
-	w->mnt = (u64)mnt;
-	return sn_name_epoch ^ *(volatile u64 *)&w->dentry << 8 ^ *(volatile u64 *)&w->mnt << 24;
+	return sn_name_epoch ^ w->start << 8 ^ w->start_mnt << 24;
 }
 
 static __always_inline void count_told(void)
@@ -378,10 +394,9 @@ static __always_inline void count_told(void)
 	sn_emitted(cpu, SN_SLOT_paths);
 }
 
-static __always_inline void fill_paths(struct sn_paths *rec, struct dentry *dentry,
-				       const struct sn_walk *w)
+static __always_inline void fill_paths(struct sn_paths *rec, const struct sn_walk *w)
 {
-	struct dentry *d = sn_cast(struct dentry, dentry);
+	struct dentry *d = sn_cast(struct dentry, w->start);
 	struct inode *inode = sn_cast(struct inode, sn_read(d, d_inode));
 	struct super_block *sb = sn_cast(struct super_block, sn_read(inode, i_sb));
 
@@ -415,80 +430,93 @@ static __always_inline void *reserve_name(u64 size)
                                                                                        \
 		if (!rec)                                                              \
 			return 0;                                                      \
-		begin_walk(w, dentry, mnt);                                            \
+		begin_walk(w);                                                         \
 		write_path(w, (char *)(rec + 1), room_size);                           \
-		fill_paths(rec, dentry, w);                                            \
+		fill_paths(rec, w);                                                    \
 		rec->truncated = w->truncated;                                         \
 		rec->name.off = (u16)(sizeof(*rec) + w->pos);                          \
 		rec->name.len = (u16)((room_size)-w->pos);                             \
 		sn_submit(rec);                                                        \
 	} while (0)
 
-static __noinline int tell_short(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt)
+__noinline int tell_short(void)
 {
+	struct sn_walk *w = this_walk();
+
+	if (!w)
+		return 0;
 	TELL(ROOM_SMALL);
 	return 1;
 }
 
-static __noinline int tell_long(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt)
+__noinline int tell_long(void)
 {
+	struct sn_walk *w = this_walk();
+
+	if (!w)
+		return 0;
 	TELL(ROOM_LARGE);
 	return 1;
 }
 
 /* Tells a whole path unless it is known. Its chain, or 0: there was no room. */
-static __noinline u64 tell_path(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt,
-				u64 key)
+__noinline u64 tell_path(u64 key)
 {
+	struct sn_walk *w = this_walk();
 	int told = 1;
 
 	if (!w)
 		return 0;
-	w->fresh = freshness(w, dentry, mnt);
-	recall(w, key);
+	w->fresh = freshness(w);
+	recall(key);
 	if (w->told_chain && w->told_fresh == w->fresh)
 		return w->told_chain;
-	begin_walk(w, dentry, mnt);
+	begin_walk(w);
 	measure(w);
 	w->chain = w->hash | 1;
 	if (w->told_chain != w->chain) {
 		if (w->len < ROOM_SMALL && !w->truncated)
-			told = tell_short(w, dentry, mnt);
+			told = tell_short();
 		else
-			told = tell_long(w, dentry, mnt);
+			told = tell_long();
 		if (!told)
 			return 0;
 		count_told();
 	}
-	remember(w, key);
+	remember(key);
 	return w->chain;
 }
 
 /*
- * Tells a name in a directory. 0: there was no room, or the file was renamed since
- * seq was read, so that directory and name may not belong together.
+ * Tells a name in w->dir. 0: there was no room, or the file was renamed since
+ * w->seq was read, so that directory and name may not belong together.
  */
-static __noinline int tell_component(struct sn_walk *w, struct dentry *dentry, struct inode *dir,
-				     u32 seq)
+__noinline int tell_component(void)
 {
-	struct dentry *d = sn_cast(struct dentry, dentry);
-	struct super_block *sb = sn_cast(struct super_block, sn_read(dir, i_sb));
-	u32 len = sn_read(d, d_name.len) & 255;
+	struct sn_walk *w = this_walk();
+	struct super_block *sb;
 	struct sn_paths *rec;
+	struct inode *dir;
+	struct dentry *d;
+	u32 len;
 
 	if (!w)
 		return 0;
 	rec = reserve_name(sizeof(*rec) + 256);
 	if (!rec)
 		return 0;
+	d = sn_cast(struct dentry, w->start);
+	dir = sn_cast(struct inode, w->dir);
+	sb = sn_cast(struct super_block, sn_read(dir, i_sb));
+	len = sn_read(d, d_name.len) & 255;
 	bpf_probe_read_kernel(rec + 1, len, sn_read(d, d_name.name));
-	fill_paths(rec, dentry, w);
+	fill_paths(rec, w);
 	sn_set(rec, dir_ino, sn_read(dir, i_ino));
 	sn_set(rec, dir_dev, sn_read(sb, s_dev));
 	sn_set(rec, dir_gen, sn_read(dir, i_generation));
 	rec->name.off = sizeof(*rec);
 	rec->name.len = (u16)len;
-	if (seq & 1 || seq != sn_read(d, d_seq.seqcount.sequence)) {
+	if (w->seq & 1 || w->seq != sn_read(d, d_seq.seqcount.sequence)) {
 		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
@@ -496,41 +524,46 @@ static __noinline int tell_component(struct sn_walk *w, struct dentry *dentry, s
 	return 1;
 }
 
-static __noinline int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt,
-				   u64 key, bool is_dir)
+__noinline int sn_tell_name(u64 key, u32 is_dir)
 {
-	struct vfsmount *m = sn_cast(struct vfsmount, mnt);
-	struct dentry *d = sn_cast(struct dentry, dentry);
-	u32 seq = sn_read(d, d_seq.seqcount.sequence);
-	struct dentry *dir_dentry = sn_cast(struct dentry, sn_read(d, d_parent));
+	struct sn_walk *w = this_walk();
 	struct super_block *sb;
+	struct vfsmount *mnt;
+	struct dentry *d, *up;
 	struct inode *dir;
-	u64 chain;
+	u64 chain, start;
 
 	if (!w)
 		return 0;
-	recall(w, key);
-	if (w->told_chain && w->told_fresh == freshness(w, dentry, mnt))
+	recall(key);
+	if (w->told_chain && w->told_fresh == freshness(w))
 		return 1;
-	is_dir |= dentry == sn_read(m, mnt_root) || dentry == sn_read(d, d_parent);
-	if (is_dir)
-		dir_dentry = d;
-	dir = sn_cast(struct inode, sn_read(dir_dentry, d_inode));
+	start = w->start;
+	d = sn_cast(struct dentry, start);
+	w->seq = sn_read(d, d_seq.seqcount.sequence);
+	up = sn_read(d, d_parent);
+	mnt = sn_cast(struct vfsmount, w->start_mnt);
+	is_dir |= start == (u64)sn_read(mnt, mnt_root) || start == (u64)up;
+	if (!is_dir)
+		w->start = (u64)up;
+	up = sn_cast(struct dentry, w->start);
+	dir = sn_cast(struct inode, sn_read(up, d_inode));
 	sb = sn_cast(struct super_block, sn_read(dir, i_sb));
+	w->dir = (u64)dir;
 	chain = tell_path(
-		w, dir_dentry, mnt,
 		sn_name_key(sn_read(dir, i_ino), sn_read(sb, s_dev), sn_read(dir, i_generation)));
 	if (is_dir || !chain)
 		return chain != 0;
+	w->start = start;
 	w->chain = add_name(chain, d) | 1;
-	w->fresh = freshness(w, dentry, mnt);
-	recall(w, key);
+	w->fresh = freshness(w);
+	recall(key);
 	if (w->told_chain != w->chain) {
-		if (!tell_component(w, dentry, dir, seq))
+		if (!tell_component())
 			return 0;
 		count_told();
 	}
-	remember(w, key);
+	remember(key);
 	return 1;
 }
 

@@ -38,8 +38,8 @@ enum sn_filter_bits {
 
 /* Read-only data of every program; what is off falls away when it is loaded. */
 struct sn_cfg {
-	u64 events; /* bit per event slot: wanted */
-	u64 calls;  /* bit per enum sn_call: wanted; all ones is no filter */
+	u64 events;               /* bit per event slot: wanted */
+	struct sn_call_set calls; /* wanted; all ones is no filter */
 	u64 min_latency_ns;
 	u64 min_bytes, max_bytes;      /* inclusive; all ones is no limit */
 	u64 first_sector, last_sector; /* of block requests */
@@ -58,6 +58,7 @@ struct sn_cfg {
 	u8 task_storage; /* the kernel has task storage for tracing programs */
 	/* It may run another thread in the middle of a program: at a function, at a tracepoint. */
 	u8 preempts_functions, preempts_tracepoints;
+	u8 page_shift;
 };
 
 /* Causes of the kernel's side come before this one. */

@@ -19,15 +19,70 @@
 
 /* A walk from a file up to the root, while its name is made. */
 struct sn_walk {
-	u64 dentry, mnt;
-	u64 hash; /* over the names' own hashes */
-	u64 ts;   /* of the record: not after the row that it names, which may be finished */
-	u32 len;  /* of the path, in bytes */
+	u64 start, start_mnt; /* what is named: its dentry, and the mount that it was reached by */
+	u64 dentry, mnt;      /* where the walk is */
+	u64 hash;             /* over the names' own hashes */
+	u64 ts;  /* of the record: not after the row that it names, which may be finished */
+	u32 len; /* of the path, in bytes */
 	u32 pos;
 	u32 truncated;
-	u32 way;                    /* in its set of struct sn_told */
+	u64 way;                    /* in its set of struct sn_told */
+	u32 seq;                    /* of what is named, before its directory was read */
+	u64 dir;                    /* the inode of that */
 	u64 fresh, chain;           /* what is found now */
 	u64 told_fresh, told_chain; /* what is remembered of the inode */
+};
+
+/* What a request asks for. */
+struct sn_asked {
+	u64 memory, bytes; /* of vectors: their number, until they are added up */
+	s64 offset;
+	u32 flags;
+	u32 valid;
+	s32 fd;
+	u16 call;
+	u8 has_fd, shares;
+	u64 request; /* where the kernel has it */
+	u64 refused; /* or the user's words for what it refused */
+	u64 data;
+};
+
+/* What is copied from, or to: a file, or, without a descriptor, the user's memory. */
+struct sn_copied {
+	u64 file; /* at entry, and where it stood then */
+	s64 pos;
+	u64 at; /* the user's offset, or 0 */
+	s32 fd;
+	/* What is found at the end. */
+	u32 dev, gen, fs_magic;
+	u64 ino;
+	s64 offset;
+	u16 mode;
+	u8 has_file, unlinked, has_offset, wanted;
+	u64 has_fd;
+};
+
+/* A name of a directory's entry that is to be made, changed or removed. */
+struct sn_entry {
+	u64 base;    /* the dentry at which a relative name began when the call did */
+	u64 dir_ino; /* of that, or, if in_dir, of where the entry stands */
+	u32 dir_dev, dir_gen;
+	u64 dir, dentry; /* of in_dir: where the entry stands, and itself */
+	u64 hash_len;    /* of its name */
+	u64 ino;         /* of what has the name */
+	u32 dev, gen, fs_magic;
+	u16 mode;
+	u8 has_dir, in_dir, has_ino;
+};
+
+/* What is mapped in a range of addresses. */
+struct sn_mapped {
+	u64 at, end;            /* what is left of it to be looked at */
+	u64 dentry, mnt, inode; /* of the first file that is mapped there, or 0 */
+	s64 offset;             /* in it, of its first byte there */
+	u64 bytes;              /* of it */
+	u64 vma, node;          /* the next mapping, where those are a tree of nodes */
+	u64 others;             /* other files are mapped there, too */
 };
 
 /* A thread's state. One operation is in flight per thread at most. */
@@ -36,6 +91,7 @@ struct sn_task {
 	u64 op;                   /* its id; 0 when none is in flight */
 	u64 cgroup, cgroup_moves; /* and sn_cgroup_moves when it was read */
 	u64 file, inode, dentry;  /* its file, or the one met last */
+	u64 mnt;                  /* by which an inode is met */
 	u64 ino;
 	s64 pos;  /* where the file stood */
 	s64 size; /* of a file that is written to its end */
@@ -49,16 +105,38 @@ struct sn_task {
 	u8 refused;              /* rows are not wanted for this inode */
 	u8 slot;                 /* of the row in the making, where hooks may be missed */
 	u8 lost_held;            /* lost_bio was lost where a limit may hold it */
+	u8 by_fd;                /* a call about attributes has a descriptor, and no name */
 	u32 wanted;              /* enum sn_filter_bits that said yes */
 	u32 shares_fds;          /* other threads may put another file in a descriptor's place */
 	u64 named[4];            /* inodes whose names were told lately, see sn_name_is_new() */
 	u64 sum;                 /* bytes of an operation's vectors, while they are added up */
 	u64 vectors, nr_vectors; /* those that are left of them */
-	u64 dir_ino;             /* the directory that a failed open began at */
-	u32 dir_dev, dir_gen;
-	u64 lost_bio;         /* the last that found no room: block.bpf.c, was_lost() */
-	u64 frame, new_frame; /* where an operation of the kernel lies on the stack */
+	u64 lost_bio;            /* the last that found no room: block.bpf.c, was_lost() */
+	u64 frame, new_frame;    /* where an operation of the kernel lies on the stack */
+	u64 request, request_of; /* of AIO, while the kernel takes it */
+	/* Of a read or write, for the pages that it brings into the page cache: cache.bpf.h. */
+	u64 regs;                 /* its arguments; 0: the kernel's own */
+	u64 first_page, end_page; /* those that it asks for; no end: nobody has looked yet */
+	u64 next_page;            /* behind the last that came */
+	u32 missed;               /* how many came, or SN_PAGES_UNKNOWN */
+	u16 call;
+	u8 cache_use; /* enum sn_cache_use */
+	/* Here, as what stands in a map is one to the verifier however it came to be. */
+	struct sn_asked asked;
+	struct sn_copied from, to; /* of a copy */
+	struct sn_entry entry, to_entry;
+	struct sn_mapped mapped;
+	u64 args[8]; /* of a call about names, attributes or mappings, and behind them what stands for one that it has not */
 	struct sn_walk walk;
+};
+
+#define SN_PAGES_UNKNOWN (~0u)
+
+/* Does what is read and written of a file pass the page cache? */
+enum sn_cache_use {
+	SN_CACHE_UNASKED,
+	SN_CACHE_UNUSED,
+	SN_CACHE_USED,
 };
 
 enum sn_op_state {
@@ -123,6 +201,20 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #endif
 
 /*
+ * A thread to read pointers of. The verifier trusts the current one, and of each pointer that
+ * is read by a trusted one it looks among the names of all of the kernel's types, one after the
+ * other, whether that is to be trusted, too: a third of the time that loading took.
+ */
+static __always_inline struct task_struct *sn_any_task(struct task_struct *task)
+{
+#if SN_TYPED_READS
+	return sn_cast(struct task_struct, task);
+#else
+	return task;
+#endif
+}
+
+/*
  * Calls fn(i, arg) up to nr times, until it returns 1; arg points into the stack. The
  * verifier looks at every round of a loop, but once at what bpf_loop() calls.
  */
@@ -135,6 +227,18 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 			if (fn(__i, arg))            \
 				break;               \
 	} while (0)
+#endif
+
+/*
+ * A function that is verified once, and not for each way that leads to it. Its arguments are
+ * numbers (pointers are none to the verifier before they have been in a map) and pointers to
+ * what stands in a map, or on the stack with every byte of it written. Kernels before 5.13 take
+ * numbers alone, and without bpf_loop() it is like any other function.
+ */
+#if SN_LOOPS
+#define SN_ONCE __noinline
+#else
+#define SN_ONCE static __noinline
 #endif
 
 static __always_inline struct sn_percpu *sn_this_cpu(void)
@@ -160,6 +264,13 @@ static __always_inline void sn_add(u64 *counter, bool alone)
 static int sn_lose(u32 slot, u32 cause);
 /* Tells the holes of this event, now that there is room. */
 static int sn_tell_hole(u32 slot);
+
+/* An outcome that a function of SN_ONCE returned, which to the verifier is any number. */
+static __always_inline enum sn_outcome sn_outcome(u32 outcome)
+{
+	barrier_var(outcome);
+	return outcome < SN_NR_OUTCOMES ? outcome : SN_OUT_ignored;
+}
 
 /* Ends a run. */
 static __always_inline int sn_count_as(struct sn_percpu *cpu, enum sn_prog prog,
@@ -205,6 +316,16 @@ static __always_inline struct sn_task *sn_task_of(struct task_struct *task)
 		return task->bpf_storage ? bpf_task_storage_get(&sn_tasks, task, 0, 0) : NULL;
 	tid = BPF_CORE_READ(task, pid);
 	return bpf_map_lookup_elem(&sn_tasks_hash, &tid);
+}
+
+/* That of the current thread, where little runs often: see sn_any_task(). */
+static __always_inline struct sn_task *sn_this_task(void)
+{
+	struct task_struct *task = sn_current();
+
+	if (!sn_cfg.task_storage)
+		return sn_task_of(task);
+	return sn_any_task(task)->bpf_storage ? bpf_task_storage_get(&sn_tasks, task, 0, 0) : NULL;
 }
 
 /* Makes a thread's state, slowly. NULL: there is no memory for one. */
@@ -340,7 +461,7 @@ static __always_inline void sn_in_flight(u32 slot, s64 delta)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 
-	if (cpu)
+	if (cpu && slot < SN_NR_EVENTS)
 		__sync_fetch_and_add(&cpu->in_flight[slot], delta);
 }
 
@@ -389,12 +510,11 @@ static __always_inline void sn_names_changed(void)
 }
 
 /*
- * Tells a file's name, as a `paths` record in the priority ring, the first time
- * its inode is seen and when its name has changed: in its directory, which is told
+ * Tells the name of what the thread's walk starts at, as a `paths` record in the priority ring, the first
+ * time its inode is seen and when its name has changed: in its directory, which is told
  * before and whole. 0: there was no room, or the name changed meanwhile.
  */
-static int sn_tell_name(struct sn_walk *w, struct dentry *dentry, struct vfsmount *mnt, u64 key,
-			bool is_dir);
+int sn_tell_name(u64 key, u32 is_dir);
 
 /* An inode's place among the names told. gen is in it: a reused number is another file. */
 static __always_inline u64 sn_name_key(u64 ino, u32 dev, u32 gen)
@@ -410,9 +530,8 @@ static __always_inline bool sn_name_is_new(struct sn_task *st, u64 key, struct d
 {
 	u64 *last = &st->named[key >> 62];
 
-	st->walk.dentry =
-		(u64)dentry; /* what comes back from a map is a number to calculate with */
-	key ^= sn_name_epoch << 1 ^ *(volatile u64 *)&st->walk.dentry << 8;
+	st->walk.start = (u64)dentry; /* what comes back from a map is a number to calculate with */
+	key ^= sn_name_epoch << 1 ^ *(volatile u64 *)&st->walk.start << 8;
 	if (*last == key)
 		return false;
 	*last = key;

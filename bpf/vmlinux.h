@@ -44,6 +44,7 @@ struct css_set { struct cgroup *dfl_cgrp; };
 struct cred { kuid_t uid; };
 struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
 struct mm_struct { unsigned long arg_start, arg_end; };
+struct vm_area_struct { unsigned long vm_start, vm_end, vm_pgoff; struct mm_struct *vm_mm; struct file *vm_file; };
 #define PF_KTHREAD 0x00200000 /* of its flags */
 struct task_struct {
 	struct thread_info thread_info;
@@ -61,15 +62,20 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	struct bpf_local_storage *bpf_storage;
+	struct reclaim_state *reclaim_state;
 };
 struct linux_binprm { const char *filename; };
 
 /* Files. */
 struct qstr { u32 hash; u32 len; const unsigned char *name; };
-struct super_block { u32 s_dev; unsigned long s_magic; unsigned long s_flags; struct dentry *s_root; };
+struct file_system_type { int fs_flags; };
+struct super_block { u32 s_dev; unsigned long s_magic; unsigned long s_flags; struct file_system_type *s_type; struct dentry *s_root; struct list_head s_mounts; };
+struct address_space;
 struct inode {
 	u16 i_mode;
+	unsigned int i_flags;
 	unsigned int i_nlink;
+	atomic_t i_count;
 	unsigned long i_ino;
 	u32 i_generation;
 	u32 i_rdev;
@@ -88,10 +94,11 @@ struct dentry {
 	union { struct hlist_node d_alias; } d_u;
 };
 struct vfsmount { struct dentry *mnt_root; };
-struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; struct mnt_namespace *mnt_ns; };
+struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; struct mnt_namespace *mnt_ns; struct list_head mnt_instance; };
 struct path { struct vfsmount *mnt; struct dentry *dentry; };
 struct file {
 	struct inode *f_inode;
+	struct address_space *f_mapping;
 	struct path f_path;
 	unsigned int f_flags;
 	unsigned int f_mode;
@@ -100,9 +107,23 @@ struct file {
 struct iov_iter { unsigned long count; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { atomic_t count; struct fdtable *fdt; };
-struct fs_struct { struct path root, pwd; };
+struct fs_struct { int users; struct path root, pwd; };
 struct address_space { struct inode *host; };
-struct page { unsigned long compound_head; struct address_space *mapping; };
+struct page { unsigned long compound_head; struct address_space *mapping; unsigned long index; unsigned int compound_nr; };
+struct folio { unsigned long flags; struct address_space *mapping; unsigned long index; unsigned int _nr_pages; };
+enum pageflags { PG_head = 1 };
+
+/* Requests of io_uring and of AIO. */
+struct kiocb { s64 ki_pos; };
+struct io_cqe { u64 user_data; int fd; };
+struct io_kiocb { struct file *file; u8 opcode; unsigned int flags; struct io_cqe cqe; struct io_ring_ctx *ctx; };
+struct io_rw { struct kiocb kiocb; u64 addr; u32 len; u32 flags; };
+struct io_sync { s64 len, off; int flags; };
+struct io_uring_sqe { u8 opcode; s32 fd; u64 off, addr; u32 len, rw_flags; };
+struct io_uring_cqe { u64 user_data; s32 res; };
+struct io_ring_ctx { unsigned int compat : 1; };
+struct io_event { u64 data, obj; s64 res; };
+struct aio_kiocb { struct file *ki_filp; struct kiocb rw; struct kioctx *ki_ctx; struct io_event ki_res; };
 
 /* Block devices. */
 struct bvec_iter { sector_t bi_sector; unsigned int bi_size; unsigned int bi_idx; };
@@ -146,12 +167,26 @@ struct pt_regs { union { struct user_pt_regs user_regs; struct { u64 regs[31]; u
 #pragma clang attribute pop
 /* clang-format on */
 
-/* A user's struct iovec and struct open_how; not kernel memory, no relocation. */
+/* A user's struct iovec, open_how, iocb and io_event; not kernel memory, no relocation. */
 struct user_iovec {
 	u64 base, len;
 };
 struct user_open_how {
 	u64 flags, mode, resolve;
+};
+struct user_iocb {
+	u64 data;
+	u32 key, rw_flags;
+	u16 opcode, priority;
+	s32 fd;
+	u64 buf, bytes;
+	s64 offset;
+	u64 reserved;
+	u32 flags, result_fd;
+};
+struct user_io_event {
+	u64 data, iocb;
+	s64 ret, ret2;
 };
 
 #endif

@@ -10,13 +10,11 @@
  * tells: from half a table on entries go when their requests end.
  */
 #include "compat.bpf.h"
-#include "sonde.bpf.h"
+#include "inode.bpf.h"
 
 #include "block.h"
 
 #define PAGE_MAPPING_FLAGS 3UL
-#define S_IFMT 0170000
-#define S_IFBLK 0060000
 #define MAX_BIOS (SN_LOOPS ? 4096 : 64) /* that are looked at of a request */
 
 const volatile struct block_cfg block_cfg SEC(".rodata.block_cfg") = {};
@@ -102,13 +100,6 @@ static __always_inline bool dev_refused(u32 dev, u64 sector)
 	return true;
 }
 
-/* Memory that looks like a file's; no disk is behind it. */
-static __always_inline bool is_memory(u64 fs_magic)
-{
-	return fs_magic == 0x01021994 /* tmpfs, and what processes share */ ||
-	       fs_magic == 0x958458f6 /* hugetlbfs */;
-}
-
 /* The file whose pages a bio carries; direct I/O carries the user's, so there the operation says it. */
 static __always_inline void find_file(struct submitter *by, struct bio *bio, struct sn_task *st)
 {
@@ -131,7 +122,7 @@ static __always_inline void find_file(struct submitter *by, struct bio *bio, str
 		return;
 	host = BPF_CORE_READ(mapping, host);
 	if (!host || (BPF_CORE_READ(host, i_mode) & S_IFMT) == S_IFBLK ||
-	    is_memory(BPF_CORE_READ(host, i_sb, s_magic)))
+	    is_memory_fs(BPF_CORE_READ(host, i_sb, s_magic)))
 		return;
 	by->ino = BPF_CORE_READ(host, i_ino);
 	by->file_dev = BPF_CORE_READ(host, i_sb, s_dev);

@@ -194,6 +194,9 @@ static __noinline int tell_task(struct task_struct *task)
 	return 0;
 }
 
+/* Has the snapshot been at every thread? */
+u32 proc_all_seen;
+
 /* Runs in sonde itself, once, for every thread there is. */
 SEC("?iter/task")
 int proc_snapshot(struct bpf_iter__task *ctx)
@@ -202,8 +205,10 @@ int proc_snapshot(struct bpf_iter__task *ctx)
 	struct task_record r = {};
 	u32 pid, tid, wanted = 0;
 
-	if (!task) /* the end of the list */
+	if (!task) { /* the end of the list */
+		proc_all_seen = 1;
 		return sn_count(SN_P_proc_snapshot, SN_OUT_ignored);
+	}
 	BPF_CORE_READ_INTO(&r.comm, task, comm);
 	pid = task->tgid;
 	tid = task->pid;
@@ -213,6 +218,7 @@ int proc_snapshot(struct bpf_iter__task *ctx)
 		wanted |= SN_FILTER_TID;
 	if (name_accepted(r.comm))
 		wanted |= SN_FILTER_COMM;
+	wanted |= wanted_of(task) & SN_FILTER_PID; /* from a fork since hooks are attached */
 	if (!set_wanted(task, wanted))
 		return sn_count(SN_P_proc_snapshot, SN_OUT_lost_map);
 	if (!accepted(wanted, pid))
@@ -223,10 +229,20 @@ int proc_snapshot(struct bpf_iter__task *ctx)
 	return sn_count(SN_P_proc_snapshot, SN_OUT_aggregated);
 }
 
+/* The same of a thread that the snapshot may be yet to come to: it is asked for by its pid. */
+static __always_inline u32 wanted_or_named(struct task_struct *task)
+{
+	u32 wanted = wanted_of(task), pid = task->tgid;
+
+	if (sn_cfg.filters & SN_FILTER_PID && !proc_all_seen && bpf_map_lookup_elem(&sn_pids, &pid))
+		wanted |= SN_FILTER_PID;
+	return wanted;
+}
+
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 {
-	u32 wanted = wanted_of(parent);
+	u32 of_parent = wanted_or_named(parent), wanted = of_parent;
 	struct sn_proc_fork *e;
 
 	if (parent->tgid != child->tgid && !sn_cfg.follow)
@@ -234,7 +250,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 	wanted &= ~SN_FILTER_TID;
 	if (!set_wanted(child, wanted))
 		return sn_count_no_room(SN_P_proc_fork, SN_SLOT_proc_fork);
-	if (!accepted(wanted_of(parent), parent->tgid))
+	if (!accepted(of_parent, parent->tgid))
 		return sn_count(SN_P_proc_fork, SN_OUT_filtered);
 	e = sn_reserve_prio(SN_SLOT_proc_fork, sizeof(*e));
 	if (!e)

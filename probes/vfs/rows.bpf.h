@@ -9,7 +9,6 @@
 #include "compat.bpf.h"
 #include "file.bpf.h"
 
-#define AT_FDCWD (-100)
 #define MAX_VECTORS 1024   /* UIO_MAXIOV */
 #define VECTORS_AT_ONCE 15 /* all ones */
 #define O_CREAT 0100
@@ -36,7 +35,7 @@ static __noinline long add_vectors(u32 unused, void *ctx)
 }
 
 /* Bytes of a user's vectors into st->sum; false if they cannot be read. */
-static __noinline int sum_vectors(struct sn_task *st, u64 vec, u64 nr)
+SN_ONCE int sum_vectors(struct sn_task *st, u64 vec, u64 nr)
 {
 	if (!st || nr > MAX_VECTORS)
 		return 0;
@@ -61,17 +60,55 @@ static __always_inline bool is_one_of(u32 call, u32 set)
 	return set >> (call & 31) & 1;
 }
 
-/*
- * Does a write go to the end of the file, wherever the call says? If it does, it began
- * where the file ended at entry, unless others made it grow as well.
- */
-static __always_inline bool appends(const struct sn_task *st, u32 call, u32 rwf)
+/* Does a write go to the end of the file, wherever it was asked to? */
+static __always_inline bool appends(u16 mode, u32 file_flags, u32 rwf)
 {
-	if (call < SN_CALL_write || !st->has_file || (st->mode & S_IFMT) != S_IFREG)
+	if ((mode & S_IFMT) != S_IFREG)
 		return false;
-	return rwf & RWF_APPEND || (st->file_flags & O_APPEND && !(rwf & RWF_NOAPPEND));
+	return rwf & RWF_APPEND || (file_flags & O_APPEND && !(rwf & RWF_NOAPPEND));
 }
 
+/* An argument of the call: of registers, or those that st->regs notes where regs is NULL. */
+static __always_inline u64 rw_arg(const struct sn_task *st, struct pt_regs *regs, int i)
+{
+	return regs ? sn_syscall_arg(regs, i) : sn_noted_arg(st->regs, i);
+}
+
+/* Over all vectors; false if they could not be read, and *ret is what could be. */
+static __always_inline bool bytes_asked(struct sn_task *st, struct pt_regs *regs, u32 call,
+					u64 *ret)
+{
+	bool known;
+
+	*ret = rw_arg(st, regs, 2);
+	if (!is_one_of(call, VECTORED))
+		return true;
+	known = sum_vectors(st, rw_arg(st, regs, 1), *ret);
+	*ret = st->sum;
+	return known;
+}
+
+static __always_inline u32 rwf_asked(const struct sn_task *st, struct pt_regs *regs, u32 call)
+{
+	return is_one_of(call, WITH_RWF) ? (u32)rw_arg(st, regs, 5) : 0;
+}
+
+/* Does the call say itself where it begins, and not leave that to where the file stands? */
+static __always_inline bool offset_asked(const struct sn_task *st, struct pt_regs *regs, u32 call,
+					 s64 *ret)
+{
+	s64 offset;
+
+	if (!is_one_of(call, POSITIONED))
+		return false;
+	offset = (s64)rw_arg(st, regs, 3);
+	if (offset == -1 && is_one_of(call, WITH_RWF))
+		return false;
+	*ret = offset;
+	return true;
+}
+
+/* Such a one began where the file ended at entry, unless others made it grow as well. */
 static __always_inline bool find_end(const struct sn_task *st, s64 ret, s64 *ret_offset)
 {
 	struct inode *inode = sn_cast(struct inode, st->inode);
@@ -90,26 +127,23 @@ static __always_inline bool find_offset(const struct sn_task *st, struct pt_regs
 	struct file *file = sn_cast(struct file, st->file);
 	s64 done = ret > 0 ? ret : 0;
 
-	if (appends(st, call, rwf))
+	if (call >= SN_CALL_write && st->has_file && appends(st->mode, st->file_flags, rwf))
 		return find_end(st, ret, ret_offset);
-	if (is_one_of(call, POSITIONED)) {
-		*ret_offset = (s64)sn_syscall_arg(regs, 3);
-		if (*ret_offset != -1 || !is_one_of(call, WITH_RWF))
-			return true;
-	}
-	if (!st->has_file || ((st->mode & S_IFMT) != S_IFREG && (st->mode & S_IFMT) != S_IFBLK))
+	if (offset_asked(st, regs, call, ret_offset))
+		return true;
+	if (!st->has_file || !has_position(st->mode))
 		return false;
 	*ret_offset = st->pos;
 	return sn_read(file, f_pos) == st->pos + done;
 }
 
-/* What an event says of its file is known or unknown together. */
-#define FILE_BITS(ev)                                                       \
-	(SN_VALID_BIT(struct ev, ino) | SN_VALID_BIT(struct ev, dev) |      \
-	 SN_VALID_BIT(struct ev, gen) | SN_VALID_BIT(struct ev, fs_magic) | \
-	 SN_VALID_BIT(struct ev, file_type))
+/* Does --min-latency or --errors leave out what took so long and ended so? */
+static __always_inline bool end_refused(u64 dur_ns, s64 ret)
+{
+	return dur_ns < sn_cfg.min_latency_ns || (sn_cfg.errors_only && ret >= 0);
+}
 
-/* Fills them, and nothing else of the row. */
+/* Fills FILE_BITS, and nothing else of the row. */
 #define FILL_FILE(e, ev, st)                             \
 	do {                                             \
 		(e)->ino = (st)->ino;                    \
@@ -132,22 +166,15 @@ struct rw_asked {
 static __always_inline void asked_by_call(struct sn_task *st, struct pt_regs *regs, u32 call,
 					  s64 ret, struct rw_asked *a)
 {
-	bool bytes_known = true;
+	bool bytes_known = bytes_asked(st, regs, call, &a->bytes);
 
-	a->bytes = sn_syscall_arg(regs, 2);
-	if (is_one_of(call, VECTORED)) {
-		bytes_known = sum_vectors(st, sn_syscall_arg(regs, 1), a->bytes);
-		a->bytes = st->sum;
-	}
 	a->fd = (s32)sn_syscall_arg(regs, 0);
 	a->valid = SN_VALID_BIT(struct sn_vfs_read, fd);
 	if (bytes_known)
 		a->valid |= SN_VALID_BIT(struct sn_vfs_read, requested_bytes);
-	a->rwf = 0;
-	if (is_one_of(call, WITH_RWF)) {
-		a->rwf = (u32)sn_syscall_arg(regs, 5);
+	a->rwf = rwf_asked(st, regs, call);
+	if (is_one_of(call, WITH_RWF))
 		a->valid |= SN_VALID_BIT(struct sn_vfs_read, rwf);
-	}
 	a->offset = 0;
 	if (find_offset(st, regs, call, a->rwf, ret, &a->offset))
 		a->valid |= SN_VALID_BIT(struct sn_vfs_read, offset);
@@ -165,6 +192,69 @@ static __always_inline void asked_by_kernel(struct sn_task *st, u32 slot, struct
 		a->valid |= SN_VALID_BIT(struct sn_vfs_read, offset);
 }
 
+#define FS_REQUIRES_DEV 1
+#define S_DAX 0x2000
+#define FUSE_MAGIC 0x65735546
+#define EROFS_MAGIC 0xe0f5e1e2 /* may read by an inode that files share */
+
+/* Does what is read and written of the operation's file pass the page cache, as that same file's, but for O_DIRECT? */
+static __always_inline bool uses_cache(struct sn_task *st)
+{
+	struct inode *inode = sn_cast(struct inode, st->inode);
+	struct file_system_type *type;
+	struct super_block *sb;
+	bool used;
+
+	if (st->cache_use != SN_CACHE_UNASKED)
+		return st->cache_use == SN_CACHE_USED;
+	sb = sn_cast(struct super_block, sn_read(inode, i_sb));
+	type = sn_cast(struct file_system_type, sn_read(sb, s_type));
+	used = (st->mode & S_IFMT) == S_IFBLK ||
+	       ((st->mode & S_IFMT) == S_IFREG && sn_read(type, fs_flags) & FS_REQUIRES_DEV &&
+		st->fs_magic != FUSE_MAGIC && st->fs_magic != EROFS_MAGIC &&
+		!(sn_read(inode, i_flags) & S_DAX));
+	st->cache_use = used ? SN_CACHE_USED : SN_CACHE_UNUSED;
+	return used;
+}
+
+/* Is each page seen that comes into the page cache? User space says so. */
+u32 vfs_sees_pages SEC(".data.vfs_pages");
+
+/*
+ * How many pages a call read or wrote that did all it was asked for, or read up to the file's end;
+ * false: that is not known, or not how many of them the page cache had.
+ */
+static __always_inline bool count_pages(struct sn_task *st, const struct rw_asked *asked, s64 ret,
+					u32 *ret_pages)
+{
+	const u32 needed = SN_VALID_BIT(struct sn_vfs_read, requested_bytes) |
+			   SN_VALID_BIT(struct sn_vfs_read, offset);
+	u64 end = (u64)asked->offset + (u64)ret;
+	struct file *file = sn_cast(struct file, st->file);
+	struct address_space *mapping;
+	struct inode *host;
+	s64 size;
+
+	if (!vfs_sees_pages || !st->has_file || st->file_flags & SN_O_DIRECT ||
+	    (asked->valid & needed) != needed || ret < 0 || !uses_cache(st))
+		return false;
+	if ((u64)ret != asked->bytes || st->end_page) {
+		mapping = sn_cast(struct address_space, sn_read(file, f_mapping));
+		host = sn_cast(struct inode, sn_read(mapping, host));
+		size = sn_read(host, i_size);
+		if ((u64)ret != asked->bytes && (st->slot == SN_SLOT_vfs_write || end < (u64)size))
+			return false;
+		if (st->slot == SN_SLOT_vfs_read && st->end_page &&
+		    size != st->size) /* grown or cut */
+			return false;
+	}
+	*ret_pages = 0;
+	if (ret)
+		*ret_pages = (u32)((end - 1) >> sn_cfg.page_shift) -
+			     (u32)((u64)asked->offset >> sn_cfg.page_shift) + 1;
+	return st->missed <= *ret_pages;
+}
+
 /*
  * The emit functions: regs is NULL for what a thread of the kernel asked for, alone
  * see sn_add(). They return what became of the row.
@@ -177,6 +267,8 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, u3
 	u64 done = ret > 0 ? ret : 0;
 	struct rw_asked asked;
 	struct sn_vfs_read *e;
+	bool pages_known;
+	u32 pages = 0;
 
 	if (done < sn_cfg.min_bytes || done > sn_cfg.max_bytes)
 		return SN_OUT_filtered;
@@ -186,6 +278,7 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, u3
 		asked_by_call(st, regs, call, ret, &asked);
 	else
 		asked_by_kernel(st, slot, &asked);
+	pages_known = count_pages(st, &asked, ret, &pages);
 	e = sn_reserve(cpu, slot, sizeof(*e));
 	if (!e)
 		return SN_OUT_lost_ring;
@@ -200,6 +293,11 @@ static __always_inline int emit_rw(struct sn_percpu *cpu, struct sn_task *st, u3
 	e->file_flags = st->file_flags;
 	if (st->has_file)
 		asked.valid |= SN_VALID_BIT(struct sn_vfs_read, file_flags);
+	e->hit_pages = pages_known ? pages - st->missed : 0;
+	e->miss_pages = pages_known ? st->missed : 0;
+	if (pages_known)
+		asked.valid |= SN_VALID_BIT(struct sn_vfs_read, hit_pages) |
+			       SN_VALID_BIT(struct sn_vfs_read, miss_pages);
 	e->hdr.valid = asked.valid;
 	FILL_FILE(e, sn_vfs_read, st);
 	e->call = (u16)call;
@@ -274,6 +372,7 @@ struct open_args {
 	u64 name; /* user pointer; 0 for a file handle */
 	s32 dirfd;
 	u32 flags, mode;
+	u32 pad;
 };
 
 static __always_inline void read_open_args(struct pt_regs *regs, u32 call, struct open_args *a)
@@ -282,6 +381,7 @@ static __always_inline void read_open_args(struct pt_regs *regs, u32 call, struc
 
 	a->dirfd = AT_FDCWD;
 	a->mode = 0;
+	a->pad = 0;
 	switch (call) {
 	case SN_CALL_open:
 		a->name = sn_syscall_arg(regs, 0);
@@ -336,70 +436,6 @@ static __always_inline void fill_open(struct sn_vfs_open *e, struct sn_task *st,
 	e->dir_gen = 0;
 }
 
-/* Where a failed open looked. */
-enum looked {
-	LOOKED_SOMEWHERE,
-	LOOKED_IN_DIR, /* which is known */
-	LOOKED_IN_PSEUDO,
-};
-
-/*
- * Does a name begin with "/proc/" or "/sys/"? What else an absolute name leads to is not
- * known. begin: its first six bytes.
- */
-static __always_inline bool is_pseudo_name(u64 begin)
-{
-	return (begin == 0x2f636f72702full) | ((begin & 0xffffffffffull) == 0x2f7379732full);
-}
-
-/*
- * The directory that a failed open's relative name began at, into st->dir_*; its
- * name is told.
- */
-static __always_inline enum looked note_dir(struct sn_task *st, const struct open_args *a, u64 now)
-{
-	struct task_struct *task = sn_current();
-	struct dentry *dentry;
-	struct super_block *sb;
-	struct vfsmount *mnt;
-	struct inode *inode;
-	struct file *file;
-	u64 key, begin = 0;
-
-	if (!a->name || bpf_probe_read_user_str(&begin, 7, (void *)a->name) < 2)
-		return LOOKED_SOMEWHERE;
-	if ((begin & 0xff) == '/')
-		return !sn_cfg.pseudo_fs && is_pseudo_name(begin) ? LOOKED_IN_PSEUDO
-								  : LOOKED_SOMEWHERE;
-	if (a->dirfd == AT_FDCWD) {
-		struct fs_struct *fs = sn_cast(struct fs_struct, sn_read(task, fs));
-
-		dentry = sn_read(fs, pwd.dentry);
-		mnt = sn_read(fs, pwd.mnt);
-	} else {
-		file = file_of_fd(task, a->dirfd, NULL);
-		if (!file)
-			return LOOKED_SOMEWHERE;
-		dentry = sn_read(file, f_path.dentry);
-		mnt = sn_read(file, f_path.mnt);
-	}
-	inode = sn_read(sn_cast(struct dentry, dentry), d_inode);
-	inode = sn_cast(struct inode, inode);
-	sb = sn_cast(struct super_block, sn_read(inode, i_sb));
-	if (file_refused(S_IFDIR, sn_read(sb, s_magic)))
-		return LOOKED_IN_PSEUDO;
-	st->dir_ino = sn_read(inode, i_ino);
-	st->dir_gen = sn_read(inode, i_generation);
-	st->dir_dev = sn_read(sb, s_dev);
-	key = sn_name_key(st->dir_ino, st->dir_dev, st->dir_gen);
-	if (!sn_name_is_new(st, key, dentry))
-		return LOOKED_IN_DIR;
-	st->walk.ts = now;
-	if (!tell_name(st, dentry, mnt, key, true))
-		st->named[key >> 62] = 0;
-	return LOOKED_IN_DIR;
-}
-
 /* A failed open, with the name behind it. 0: the name did not fit into the room. */
 #define EMIT_FAILED_OPEN(room)                                                                  \
 	do {                                                                                    \
@@ -419,17 +455,16 @@ static __always_inline enum looked note_dir(struct sn_task *st, const struct ope
 			e->name.len = (u16)(len - 1);                                           \
 		}                                                                               \
 		if (in_dir) {                                                                   \
-			sn_set(e, dir_ino, st->dir_ino);                                        \
-			sn_set(e, dir_dev, st->dir_dev);                                        \
-			sn_set(e, dir_gen, st->dir_gen);                                        \
+			sn_set(e, dir_ino, st->entry.dir_ino);                                  \
+			sn_set(e, dir_dev, st->entry.dir_dev);                                  \
+			sn_set(e, dir_gen, st->entry.dir_gen);                                  \
 		}                                                                               \
 		sn_submit(e);                                                                   \
 		sn_emitted(cpu, SN_SLOT_vfs_open);                                              \
 		return SN_OUT_emitted;                                                          \
 	} while (0)
 
-static __noinline int emit_failed_open(struct sn_task *st, struct open_args *a, u32 call, s64 ret,
-				       u64 now)
+SN_ONCE int emit_failed_open(struct sn_task *st, struct open_args *a, u32 call, s64 ret, u64 now)
 {
 	struct sn_percpu *cpu = sn_this_cpu();
 	enum looked looked;
@@ -437,7 +472,7 @@ static __noinline int emit_failed_open(struct sn_task *st, struct open_args *a, 
 
 	if (!cpu || !st || !a)
 		return SN_OUT_lost_map;
-	looked = note_dir(st, a, now);
+	looked = note_dir(st, &st->entry, a->name, a->dirfd, ANY_BASE, false, now);
 	if (looked == LOOKED_IN_PSEUDO)
 		return SN_OUT_filtered;
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_open))
@@ -466,7 +501,7 @@ static __always_inline int emit_open(struct sn_percpu *cpu, struct sn_task *st,
 		return SN_OUT_sampled;
 	read_open_args(regs, call, &a);
 	if (ret < 0)
-		return emit_failed_open(st, &a, call, ret, now);
+		return sn_outcome(emit_failed_open(st, &a, call, ret, now));
 	e = sn_reserve(cpu, SN_SLOT_vfs_open, sizeof(*e));
 	if (!e)
 		return SN_OUT_lost_ring;

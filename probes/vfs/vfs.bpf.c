@@ -5,18 +5,24 @@
  * that no other call pays for it; else at the entry and exit of every call. The file
  * is found through the thread's descriptor table at entry; if another thread has put
  * one in its place by the exit, it is not known which the call used. Operations of the kernel's own threads are seen at the
- * functions that they call.
+ * functions that they call. Requests, which
+ * outlast their calls, are in files of their own.
  */
-#include "rows.bpf.h"
+#include "aio.bpf.h"
+#include "cache.bpf.h"
+#include "copy.bpf.h"
+#include "map.bpf.h"
+#include "uring.bpf.h"
 
 #include "vfs.h"
 
-/* System call number -> enum sn_call, or VFS_RENAMES...; 0 for those that no row is wanted of. */
+/* System call number -> enum sn_call, or VFS_OTHERS...; 0 for those that no row is wanted of. */
 const volatile u8 sn_calls_of[SN_MAX_SYSCALLS] SEC(".rodata.sn_calls") = {};
 
+/* Is it about one file, whose descriptor is the first argument? The last calls have ways of their own. */
 static __always_inline bool takes_fd(u32 call)
 {
-	return !(call >= SN_CALL_open && call <= SN_CALL_open_by_handle_at) && call != SN_CALL_sync;
+	return !(call >= SN_CALL_open && call <= SN_CALL_open_by_handle_at) && call < SN_CALL_sync;
 }
 
 /* ---- operations of user threads ---- */
@@ -35,7 +41,9 @@ static __always_inline bool is_alone(enum call_hook at)
 	       (at == AT_TRACEPOINT && !sn_cfg.preempts_tracepoints);
 }
 
-static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, enum call_hook at)
+/* ctx: of a tracepoint. */
+static __always_inline int call_begins(enum sn_prog prog, void *ctx, struct pt_regs *regs,
+				       enum call_hook at)
 {
 	bool alone = is_alone(at);
 	struct task_struct *task = sn_current();
@@ -51,7 +59,9 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	call = sn_calls_of[nr];
-	if (!call || call >= VFS_RENAMES)
+	if (call == VFS_AIO_SUBMITS && at == AT_TRACEPOINT)
+		bpf_tail_call(ctx, &vfs_aio_submit_jump, 0);
+	if (!call || call >= VFS_OTHERS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	st = sn_wanted(task, &why);
 	if (!st) {
@@ -61,21 +71,29 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	}
 	if (at == AT_TRACEPOINT && sn_is_compat(task))
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
-	if (at != AT_TRACEPOINT || !alone) {
-		/* The end of the last one never came: its program was skipped. */
-		if (st->state == SN_OP_STORED)
-			sn_lose(st->slot, SN_CAUSE_missed);
-		st->slot = vfs_slot_of(call);
-	}
+	/* The end of the last one never came: its program was skipped. */
+	if ((at != AT_TRACEPOINT || !alone) && st->state == SN_OP_STORED)
+		sn_lose(st->slot, SN_CAUSE_missed);
+	st->slot = vfs_slot_of(call);
 
 	st->has_file = 0;
 	st->state = SN_OP_FILTERED;
+	pages_begin(st, (u64)regs, call);
 	if (takes_fd(call)) {
 		file = file_of_fd(task, (s32)sn_syscall_arg(regs, 0), &st->shares_fds);
 		if (file ? !note_file(st, file, 0) : sn_cfg.nr_fs_devs)
 			return sn_count_as(cpu, prog, SN_OUT_filtered, alone);
 	} else if (call == SN_CALL_sync && sn_cfg.nr_fs_devs) {
 		return sn_count_as(cpu, prog, SN_OUT_filtered, alone); /* of no one device */
+	} else if (is_entry_call(call)) {
+		entry_begins(st, regs, call);
+	} else if (is_attr_call(call)) {
+		attr_begins(st, regs, call);
+	} else if (is_map_call(call)) {
+		if (!(sn_cfg.events & MAP_EVENTS) || !map_begins(st, regs, call))
+			return sn_count_as(cpu, prog, SN_OUT_filtered, alone);
+	} else if (sn_event_wanted(SN_SLOT_vfs_copy) && call > SN_CALL_sync) {
+		note_copy(st, task, regs, call);
 	}
 	st->state = SN_OP_STORED;
 	st->start_ns = bpf_ktime_get_ns();
@@ -83,27 +101,25 @@ static __always_inline int call_begins(enum sn_prog prog, struct pt_regs *regs, 
 	return sn_count_as(cpu, prog, SN_OUT_stored, alone);
 }
 
-static __always_inline void watch_renames(u32 call, s64 ret, struct task_struct *task)
+/* What is no row of its own. */
+static __always_inline void other_ends(u32 call, void *ctx)
 {
-	if (call && ret == 0 && (call != VFS_RENAMES_COMPAT || sn_is_compat(task)))
-		sn_names_changed();
+	if (call == VFS_AIO_SUBMITS)
+		bpf_tail_call(ctx, &vfs_aio_submit_ret_jump, 0);
+	if (call == VFS_AIO_REAPS)
+		bpf_tail_call(ctx, &vfs_aio_reap_jump, 0);
 }
 
 /* Is the file still what the call found, or may another thread have changed that before? */
 static __always_inline void check_file(struct sn_task *st, struct task_struct *task,
 				       struct pt_regs *regs, u32 call)
 {
-	if (st->shares_fds && st->has_file && call != SN_CALL_close &&
+	if (st->shares_fds && st->has_file && takes_fd(call) && call != SN_CALL_close &&
 	    (u64)file_of_fd(task, (s32)sn_syscall_arg(regs, 0), NULL) != st->file)
 		st->has_file = 0;
 }
 
-static __always_inline bool end_refused(const struct sn_task *st, s64 ret, u64 now)
-{
-	return now - st->start_ns < sn_cfg.min_latency_ns || (sn_cfg.errors_only && ret >= 0);
-}
-
-static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s64 ret,
+static __always_inline int call_ends(enum sn_prog prog, void *ctx, struct pt_regs *regs, s64 ret,
 				     enum call_hook at)
 {
 	bool alone = is_alone(at);
@@ -120,8 +136,11 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 	if ((unsigned long)nr >= SN_MAX_SYSCALLS)
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	call = sn_calls_of[nr];
-	if (!call || call >= VFS_RENAMES) {
-		watch_renames(call, ret, task);
+	if (!call || call >= VFS_OTHERS) {
+		if (at == AT_TRACEPOINT)
+			other_ends(call, ctx);
+		else if (call == VFS_MOVES && !ret)
+			sn_names_changed();
 		return sn_count_as(cpu, prog, SN_OUT_ignored, alone);
 	}
 	st = sn_task_of(task);
@@ -138,7 +157,7 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 
 	now = bpf_ktime_get_ns();
 	check_file(st, task, regs, call);
-	if (end_refused(st, ret, now))
+	if (end_refused(now - st->start_ns, ret))
 		outcome = SN_OUT_filtered;
 	else if (call <= SN_CALL_pwritev2)
 		outcome = emit_rw(cpu, st, vfs_slot_of(call), regs, call, ret, now, alone);
@@ -148,8 +167,20 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 				  : SN_OUT_ignored;
 	else if (call == SN_CALL_close)
 		outcome = emit_close(cpu, st, regs, ret, now, alone);
-	else
+	else if (call <= SN_CALL_sync)
 		outcome = emit_fsync(cpu, st, regs, call, ret, now, alone);
+	else if (is_entry_call(call))
+		outcome = sn_cfg.events & ENTRY_EVENTS ? emit_entry(cpu, call, ret, now)
+						       : SN_OUT_ignored;
+	else if (is_attr_call(call))
+		outcome = sn_cfg.events & ATTR_EVENTS ? emit_attr(cpu, call, ret, now)
+						      : SN_OUT_ignored;
+	else if (is_map_call(call))
+		outcome = sn_cfg.events & MAP_EVENTS ? emit_map(call, ret, now) : SN_OUT_ignored;
+	else
+		outcome = sn_event_wanted(SN_SLOT_vfs_copy)
+				  ? emit_copy(cpu, st, regs, call, ret, now)
+				  : SN_OUT_ignored;
 	st->op = 0;
 	return sn_count_as(cpu, prog, outcome, alone);
 }
@@ -157,13 +188,26 @@ static __always_inline int call_ends(enum sn_prog prog, struct pt_regs *regs, s6
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(vfs_enter, struct pt_regs *regs)
 {
-	return call_begins(SN_P_vfs_enter, regs, AT_TRACEPOINT);
+	return call_begins(SN_P_vfs_enter, ctx, regs, AT_TRACEPOINT);
+}
+
+/* Did the call change what files are called? Its number may be that of another one of 32-bit programs. Behind its row. */
+static __always_inline void note_renamed(unsigned long nr)
+{
+	u32 call = nr < SN_MAX_SYSCALLS ? sn_calls_of[nr] : 0;
+
+	if ((call >= SN_CALL_rename && call <= SN_CALL_renameat2) || call == VFS_MOVES ||
+	    (call == VFS_MOVES_COMPAT && sn_is_compat(sn_current())))
+		sn_names_changed();
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
 {
-	return call_ends(SN_P_vfs_exit, regs, ret, AT_TRACEPOINT);
+	call_ends(SN_P_vfs_exit, ctx, regs, ret, AT_TRACEPOINT);
+	if (!ret)
+		note_renamed(sn_syscall_nr(regs));
+	return 0;
 }
 
 /*
@@ -173,35 +217,35 @@ int BPF_PROG(vfs_exit, struct pt_regs *regs, long ret)
  * these (6.12: the argument of open_by_handle_at, for one, is called __unused): _b is for the
  * second.
  */
-#define CALL_PROGRAMS(form)                                                       \
-	struct {                                                                  \
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                            \
-		__uint(max_entries, 1);                                           \
-		__type(key, u32);                                                 \
-		__type(value, u32);                                               \
-	} vfs_call_jump##form SEC(".maps"), vfs_call_ret_jump##form SEC(".maps"); \
-                                                                                  \
-	SEC("?fentry")                                                            \
-	int BPF_PROG(vfs_call_body##form, struct pt_regs *regs)                   \
-	{                                                                         \
-		return call_begins(SN_P_vfs_call, regs, AT_FUNCTION);             \
-	}                                                                         \
-	SEC("?fexit")                                                             \
-	int BPF_PROG(vfs_call_ret_body##form, struct pt_regs *regs, long ret)     \
-	{                                                                         \
-		return call_ends(SN_P_vfs_call_ret, regs, ret, AT_FUNCTION);      \
-	}                                                                         \
-	SEC("?fentry")                                                            \
-	int vfs_call##form(void *ctx)                                             \
-	{                                                                         \
-		bpf_tail_call(ctx, &vfs_call_jump##form, 0);                      \
-		return 0;                                                         \
-	}                                                                         \
-	SEC("?fexit")                                                             \
-	int vfs_call_ret##form(void *ctx)                                         \
-	{                                                                         \
-		bpf_tail_call(ctx, &vfs_call_ret_jump##form, 0);                  \
-		return 0;                                                         \
+#define CALL_PROGRAMS(form)                                                        \
+	struct {                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                             \
+		__uint(max_entries, 1);                                            \
+		__type(key, u32);                                                  \
+		__type(value, u32);                                                \
+	} vfs_call_jump##form SEC(".maps"), vfs_call_ret_jump##form SEC(".maps");  \
+                                                                                   \
+	SEC("?fentry")                                                             \
+	int BPF_PROG(vfs_call_body##form, struct pt_regs *regs)                    \
+	{                                                                          \
+		return call_begins(SN_P_vfs_call, NULL, regs, AT_FUNCTION);        \
+	}                                                                          \
+	SEC("?fexit")                                                              \
+	int BPF_PROG(vfs_call_ret_body##form, struct pt_regs *regs, long ret)      \
+	{                                                                          \
+		return call_ends(SN_P_vfs_call_ret, NULL, regs, ret, AT_FUNCTION); \
+	}                                                                          \
+	SEC("?fentry")                                                             \
+	int vfs_call##form(void *ctx)                                              \
+	{                                                                          \
+		bpf_tail_call(ctx, &vfs_call_jump##form, 0);                       \
+		return 0;                                                          \
+	}                                                                          \
+	SEC("?fexit")                                                              \
+	int vfs_call_ret##form(void *ctx)                                          \
+	{                                                                          \
+		bpf_tail_call(ctx, &vfs_call_ret_jump##form, 0);                   \
+		return 0;                                                          \
 	}
 CALL_PROGRAMS()
 CALL_PROGRAMS(_b)
@@ -210,13 +254,13 @@ CALL_PROGRAMS(_b)
 SEC("?kprobe.multi")
 int vfs_call_k(void *ctx)
 {
-	return call_begins(SN_P_vfs_call_k, sn_user_regs(), AT_KPROBE);
+	return call_begins(SN_P_vfs_call_k, NULL, sn_user_regs(), AT_KPROBE);
 }
 
 SEC("?kretprobe.multi")
 int BPF_KRETPROBE(vfs_call_kret, long ret)
 {
-	return call_ends(SN_P_vfs_call_kret, sn_user_regs(), ret, AT_KPROBE);
+	return call_ends(SN_P_vfs_call_kret, NULL, sn_user_regs(), ret, AT_KPROBE);
 }
 
 /* Also by the kernel's own servers; a rename that failed costs a comparison too many. */
@@ -264,8 +308,9 @@ static __always_inline int kernel_begins(enum sn_prog prog, u32 slot, u32 call, 
 	st->frame = st->new_frame;
 	st->slot = slot;
 	st->state = SN_OP_FILTERED;
-	if (!(sn_cfg.calls >> call & 1) || !note_file(st, sn_cast(struct file, file), 0))
+	if (!sn_has_call(&sn_cfg.calls, call) || !note_file(st, sn_cast(struct file, file), 0))
 		return sn_count(prog, SN_OUT_filtered);
+	pages_begin(st, 0, call);
 	st->sum = bytes;
 	if (pos)
 		bpf_probe_read_kernel(&st->pos, sizeof(st->pos), pos);
@@ -300,7 +345,7 @@ static __always_inline int kernel_ends(enum sn_prog prog, u32 slot, u32 call, s6
 	now = bpf_ktime_get_ns();
 	if (slot == SN_SLOT_vfs_fsync)
 		ret = (int)ret; /* of an int the upper half says nothing */
-	if (end_refused(st, ret, now))
+	if (end_refused(now - st->start_ns, ret))
 		outcome = SN_OUT_filtered;
 	else if (slot == SN_SLOT_vfs_fsync)
 		outcome = emit_fsync(cpu, st, NULL, call, ret, now, false);

@@ -6,25 +6,51 @@
 #include "schema/event.h"
 #include "schema/values.h"
 
-/*
- * What a number of a system call means beside an enum sn_call: a successful one changes names,
- * by the table of the machine, or by that of 32-bit programs.
- */
+/* What a number of a system call means beside an enum sn_call. */
 enum {
-	VFS_RENAMES = 254,
-	VFS_RENAMES_COMPAT,
+	VFS_OTHERS = 252,
+	VFS_AIO_SUBMITS = VFS_OTHERS, /* io_submit */
+	VFS_AIO_REAPS,                /* io_getevents */
+	/*
+	 * A successful one changes what files are called, renames and mounts: by the table of the
+	 * machine, or by that of 32-bit programs.
+	 */
+	VFS_MOVES,
+	VFS_MOVES_COMPAT,
 };
 
-/* The event that rows of a user's call are of: calls stand in the order of events. */
+/* How the kernel tells a file that a file system keeps for one of its own: see map.bpf.h. */
+struct vfs_backing {
+	u32 offset; /* of the path by which the user knows it; 0: there is none */
+	u32 flag;   /* of f_mode */
+};
+
+/* The event that rows of a system call are of. */
 static inline __attribute__((always_inline)) u32 vfs_slot_of(u32 call)
 {
-	if (call <= SN_CALL_preadv2)
-		return SN_SLOT_vfs_read;
-	if (call <= SN_CALL_pwritev2)
-		return SN_SLOT_vfs_write;
-	if (call <= SN_CALL_open_by_handle_at)
-		return SN_SLOT_vfs_open;
-	return call == SN_CALL_close ? SN_SLOT_vfs_close : SN_SLOT_vfs_fsync;
+	u32 slot = 0;
+
+#define G(event, calls)              \
+	slot = SN_SLOT_##event;      \
+	if (call <= SN_LAST_##event) \
+		return slot;
+	SN_SYSTEM_CALLS(G, )
+#undef G
+	return slot;
+}
+
+/* And of requests. */
+static inline __attribute__((always_inline)) u32 vfs_slot_of_request(u32 call)
+{
+	u32 slot = 0;
+
+#define G(event, calls)                      \
+	slot = SN_SLOT_##event;              \
+	if (call <= SN_REQUEST_LAST_##event) \
+		return slot;
+	SN_REQUEST_CALLS(G, )
+#undef G
+	return slot;
 }
 
 #endif

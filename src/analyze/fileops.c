@@ -4,12 +4,21 @@
 #include <errno.h>
 
 const char *const fileops_columns[] = {
-	"ts",        "pid",      "op",         "comm",    "dur_ns", "ret",  "ino",
-	"dev",       "fs_magic", "tid",        "cmdline", "gen",    "call", "errno",
-	"file_type", "path",     "path_known", "name",    NULL,
+	"ts",          "pid",        "op",           "comm",     "dur_ns",
+	"ret",         "ino",        "dev",          "fs_magic", "tid",
+	"cmdline",     "gen",        "call",         "errno",    "file_type",
+	"path",        "path_known", "name",         "to_ino",   "to_dev",
+	"to_fs_magic", "to_gen",     "to_file_type", "to_path",  "to_path_known",
+	"hit_pages",   "miss_pages", NULL,
 };
 
 static const char *const pipe_types[] = { "pipe", "socket", "character", "anonymous" };
+
+static const char *const request_calls[NR_REQUEST_CALLS] = {
+#define X(name) #name,
+	SN_REQUEST_CALLS(SN_CALLS_ALONE, X)
+#undef X
+};
 
 int fileops_init(struct fileops *f, struct texts *t, struct procs *p, struct disks *d, u64 from_ns,
 		 u64 to_ns, u32 max_slow)
@@ -26,9 +35,21 @@ int fileops_init(struct fileops *f, struct texts *t, struct procs *p, struct dis
 	memset(f->pipe_types, 0xff, sizeof(f->pipe_types));
 	for (u32 i = 0; i < ARRAY_SIZE(pipe_types); i++)
 		f->pipe_types[i] = text_id_str(t, pipe_types[i]);
+	for (u32 i = 0; i < ARRAY_SIZE(request_calls); i++)
+		f->request_calls[i] = text_id_str(t, request_calls[i]);
 	if (max_slow)
 		f->slow = calloc(max_slow, sizeof(*f->slow));
 	return t->failed || (max_slow && !f->slow) ? -ENOMEM : 0;
+}
+
+static void file_columns_done(struct file_columns *fc)
+{
+	text_column_done(&fc->path);
+	text_column_done(&fc->path_known);
+	text_column_done(&fc->dev);
+	text_column_done(&fc->fs);
+	text_column_done(&fc->type);
+	free(fc->seen);
 }
 
 static void failures_done(struct failures *fs)
@@ -39,18 +60,18 @@ static void failures_done(struct failures *fs)
 
 void fileops_done(struct fileops *f)
 {
-	struct text_column *columns[] = {
-		&f->comm,  &f->dev,  &f->fs,         &f->type, &f->call,
-		&f->error, &f->path, &f->path_known, &f->name, &f->cmdline
-	};
+	struct text_column *columns[] = { &f->comm, &f->call, &f->error, &f->name, &f->cmdline };
 
 	for (u32 i = 0; i < ARRAY_SIZE(columns); i++)
 		text_column_done(columns[i]);
+	file_columns_done(&f->file);
+	file_columns_done(&f->to);
 	for (u32 i = 0; i < f->nr_files; i++)
 		hist_done(&f->files[i].lat);
 	for (u32 i = 0; i < NR_FILE_OPS; i++) {
 		hist_done(&f->times[i].lat);
 		hist_done(&f->pipes[i].lat);
+		hist_done(&f->requests[i].lat);
 	}
 	failures_done(&f->by_call);
 	failures_done(&f->failed_opens);
@@ -60,13 +81,13 @@ void fileops_done(struct fileops *f)
 	free(f->files);
 	free(f->uses);
 	free(f->slow);
-	free(f->seen);
 	*f = (struct fileops){};
 }
 
 const char *file_op_name(enum file_op op)
 {
-	static const char *const names[] = { "read", "write", "open", "close", "sync" };
+	static const char *const names[] = { "read", "write", "open", "close", "sync",
+					     "copy", "name",  "attr", "list",  "map" };
 
 	return names[op];
 }
@@ -130,7 +151,8 @@ static int fail(struct failures *fs, u32 what, u32 error, u64 dur_ns)
 
 /* The columns of a batch, found once. */
 struct columns {
-	const struct column *ts, *pid, *tid, *op, *dur, *ret, *ino, *gen;
+	const struct column *ts, *pid, *tid, *op, *dur, *ret;
+	const struct column *hit, *missed;
 	enum file_op kind;
 };
 
@@ -138,8 +160,10 @@ struct columns {
 struct row {
 	u64 ts, start_ns, dur_ns, op;
 	s64 ret;
+	struct pages_read pages;
 	u32 pid, file, error;
-	bool is_pipe, failed;
+	bool is_pipe, is_request, failed;
+	bool from_pipe, to_pipe, from_file; /* of a copy */
 };
 
 static u32 add_file(struct fileops *f)
@@ -178,8 +202,8 @@ static u32 without_number(struct fileops *f, u32 path)
 	return text_id(f->texts, copy, len);
 }
 
-static u32 file_named(struct fileops *f, struct pairmap *map, u64 a, u64 b, u32 row, u32 path,
-		      u64 ino)
+static u32 file_named(struct fileops *f, struct file_columns *fc, struct pairmap *map, u64 a, u64 b,
+		      u32 row, u32 path, u64 ino)
 {
 	u32 *place = pairmap_put(map, a, b);
 	struct file_use *file;
@@ -201,20 +225,25 @@ static u32 file_named(struct fileops *f, struct pairmap *map, u64 a, u64 b, u32 
 	file->is_rest = i == FILES_MAX - 1;
 	file->path = path;
 	file->ino = ino;
-	file->dev = text_column_get(&f->dev, row);
-	file->fs = text_column_get(&f->fs, row);
-	file->type = text_column_get(&f->type, row);
+	file->dev = text_column_get(&fc->dev, row);
+	file->fs = text_column_get(&fc->fs, row);
+	file->type = text_column_get(&fc->type, row);
 	return i;
+}
+
+static bool is_among(u32 text, const u32 *texts, u32 nr)
+{
+	if (text == TEXT_NONE)
+		return false;
+	for (u32 i = 0; i < nr; i++)
+		if (texts[i] == text)
+			return true;
+	return false;
 }
 
 static bool is_pipe_type(const struct fileops *f, u32 type)
 {
-	if (type == TEXT_NONE)
-		return false;
-	for (u32 i = 0; i < ARRAY_SIZE(f->pipe_types); i++)
-		if (f->pipe_types[i] == type)
-			return true;
-	return false;
+	return is_among(type, f->pipe_types, ARRAY_SIZE(f->pipe_types));
 }
 
 static u64 name_key(u32 dev, u64 gen)
@@ -228,15 +257,16 @@ int fileops_names(struct fileops *f, const struct batch *b)
 	u32 *place, name;
 	int r;
 
-	r = text_column_begin(&f->dev, f->texts, b, "dev");
+	r = text_column_begin(&f->file.dev, f->texts, b, "dev");
 	if (r == 0)
-		r = text_column_begin(&f->path, f->texts, b, "path");
+		r = text_column_begin(&f->file.path, f->texts, b, "path");
 	for (u32 row = 0; r == 0 && row < b->nr; row++) {
-		name = text_column_get(&f->path, row);
+		name = text_column_get(&f->file.path, row);
 		if (name == TEXT_NONE)
 			continue;
-		place = pairmap_put(&f->names, column_or_0(ino, row),
-				    name_key(text_column_get(&f->dev, row), column_or_0(gen, row)));
+		place = pairmap_put(
+			&f->names, column_or_0(ino, row),
+			name_key(text_column_get(&f->file.dev, row), column_or_0(gen, row)));
 		if (!place)
 			return -ENOMEM;
 		if (*place == PAIRMAP_NONE)
@@ -246,27 +276,27 @@ int fileops_names(struct fileops *f, const struct batch *b)
 }
 
 /* The row's file; PAIRMAP_NONE if it is about none, and .failed of texts when memory is short. */
-static u32 file_of(struct fileops *f, const struct columns *c, u32 row, bool is_pipe)
+static u32 file_of(struct fileops *f, struct file_columns *fc, u32 row, bool is_pipe)
 {
-	u32 dev = text_column_get(&f->dev, row), path, own, file;
-	u64 ino = column_or_0(c->ino, row);
+	u32 dev = text_column_get(&fc->dev, row), path, own, file;
+	u64 ino = column_or_0(fc->ino, row);
 
-	if (column_is_known(f->path.c, row)) {
-		own = ((const u32 *)f->path.c->data)[row];
-		if (f->seen[own].file != PAIRMAP_NONE && f->seen[own].dev == dev)
-			return f->seen[own].file;
-		path = without_number(f, f->path.ids[own]);
-		file = file_named(f, &f->by_name, path, dev, row, path, 0);
-		f->seen[own].file = file;
-		f->seen[own].dev = dev;
+	if (column_is_known(fc->path.c, row)) {
+		own = ((const u32 *)fc->path.c->data)[row];
+		if (fc->seen[own].file != PAIRMAP_NONE && fc->seen[own].dev == dev)
+			return fc->seen[own].file;
+		path = without_number(f, fc->path.ids[own]);
+		file = file_named(f, fc, &f->by_name, path, dev, row, path, 0);
+		fc->seen[own].file = file;
+		fc->seen[own].dev = dev;
 	} else if (is_pipe) {
-		file = file_named(f, &f->by_ino, text_column_get(&f->type, row), UINT64_MAX, row,
-				  TEXT_NONE, 0);
-	} else if (column_is_known(c->ino, row)) {
-		path = pairmap_get(&f->names, ino, name_key(dev, column_or_0(c->gen, row)));
+		file = file_named(f, fc, &f->by_ino, text_column_get(&fc->type, row), UINT64_MAX,
+				  row, TEXT_NONE, 0);
+	} else if (column_is_known(fc->ino, row)) {
+		path = pairmap_get(&f->names, ino, name_key(dev, column_or_0(fc->gen, row)));
 		if (path != PAIRMAP_NONE)
-			return file_named(f, &f->by_name, path, dev, row, path, 0);
-		file = file_named(f, &f->by_ino, ino, dev, row, TEXT_NONE, ino);
+			return file_named(f, fc, &f->by_name, path, dev, row, path, 0);
+		file = file_named(f, fc, &f->by_ino, ino, dev, row, TEXT_NONE, ino);
 	} else {
 		return PAIRMAP_NONE;
 	}
@@ -278,9 +308,9 @@ static u32 file_of(struct fileops *f, const struct columns *c, u32 row, bool is_
 }
 
 /* Remembers how the file's name became known. */
-static void note_known(struct fileops *f, struct file_use *file, u32 row)
+static void note_known(struct fileops *f, struct file_columns *fc, struct file_use *file, u32 row)
 {
-	u32 id = text_column_get(&f->path_known, row), i = 0;
+	u32 id = text_column_get(&fc->path_known, row), i = 0;
 
 	if (id == TEXT_NONE)
 		return;
@@ -291,6 +321,11 @@ static void note_known(struct fileops *f, struct file_use *file, u32 row)
 	if (i == f->nr_known)
 		f->known[f->nr_known++] = id;
 	file->known |= 1u << i;
+}
+
+static bool moves_data(enum file_op kind)
+{
+	return kind == FILE_READ || kind == FILE_WRITE || kind == FILE_COPY;
 }
 
 static void note_slow(struct fileops *f, const struct columns *c, const struct row *r, u32 row)
@@ -309,12 +344,14 @@ static void note_slow(struct fileops *f, const struct columns *c, const struct r
 		.file = r->file,
 		.error = r->error,
 		.kind = (u8)c->kind,
-		.has_bytes = !r->failed && c->kind <= FILE_WRITE,
+		.pages = r->pages,
+		.has_bytes = !r->failed && moves_data(c->kind),
 		.bytes = r->ret > 0 ? (u64)r->ret : 0,
 	};
-	/* A failed open has no file, but the name that was asked for. */
-	if (r->file == PAIRMAP_NONE && r->failed) {
-		f->slow[i].name = text_column_get(&f->path, row);
+	/* What has no file has the name that was asked for. */
+	if (r->file == PAIRMAP_NONE &&
+	    (r->failed || c->kind == FILE_NAME || c->kind == FILE_ATTR)) {
+		f->slow[i].name = text_column_get(&f->file.path, row);
 		if (f->slow[i].name == TEXT_NONE)
 			f->slow[i].name = text_column_get(&f->name, row);
 	} else {
@@ -322,36 +359,67 @@ static void note_slow(struct fileops *f, const struct columns *c, const struct r
 	}
 }
 
-static void sum_file(struct file_use *file, const struct columns *c, const struct row *r)
+/* Counts the row as one of a file's operations; fc: what the row says of that file. */
+static void sum_file(struct fileops *f, struct file_columns *fc, const struct columns *c,
+		     const struct row *r, u32 nr, u32 row)
 {
+	struct file_use *file = &f->files[nr];
+
 	file->ops[c->kind].nr++;
-	file->ops[c->kind].time_ns += r->dur_ns;
+	if (!r->is_pipe || file->is_pipe)
+		file->ops[c->kind].time_ns += r->dur_ns;
 	file->nr_failed += r->failed;
-	if (r->ret > 0 && c->kind == FILE_READ)
+	pages_read_add(&file->pages, &r->pages);
+	if (r->ret > 0 && (c->kind == FILE_READ || (c->kind == FILE_COPY && fc == &f->file)))
 		file->bytes_read += (u64)r->ret;
 	if (r->ret > 0 && c->kind == FILE_WRITE)
 		file->bytes_written += (u64)r->ret;
-	hist_record(&file->lat, r->dur_ns);
+	if (!r->is_pipe || file->is_pipe)
+		hist_record(&file->lat, r->dur_ns);
+	note_known(f, fc, file, row);
+	if (!file->is_pipe && file->path != TEXT_NONE)
+		f->nr_named++;
+	else if (!file->is_pipe)
+		f->nr_unnamed++;
+}
+
+/* A copy is an operation of both its files, which may be one. */
+static void sum_destination(struct fileops *f, const struct columns *c, const struct row *r,
+			    u32 row)
+{
+	u32 to = file_of(f, &f->to, row, r->to_pipe);
+
+	if (to == PAIRMAP_NONE)
+		return;
+	if (to != r->file)
+		sum_file(f, &f->to, c, r, to, row);
+	if (r->ret > 0)
+		f->files[to].bytes_written += (u64)r->ret;
 }
 
 static void sum_proc(struct proc_use *use, const struct columns *c, const struct row *r)
 {
-	struct tally *t = r->is_pipe ? &use->pipes : &use->ops[c->kind];
+	struct tally *t = r->is_pipe      ? &use->pipes
+			  : r->is_request ? &use->requests
+					  : &use->ops[c->kind];
 
 	t->nr++;
 	t->time_ns += r->dur_ns;
 	use->nr_failed += r->failed;
-	if (r->is_pipe || r->ret <= 0)
+	pages_read_add(&use->pages, &r->pages);
+	if (r->ret <= 0)
 		return;
-	if (c->kind == FILE_READ)
+	if ((c->kind == FILE_READ && !r->is_pipe) || (c->kind == FILE_COPY && r->from_file))
 		use->bytes_read += (u64)r->ret;
-	if (c->kind == FILE_WRITE)
+	if ((c->kind == FILE_WRITE && !r->is_pipe) || (c->kind == FILE_COPY && !r->to_pipe))
 		use->bytes_written += (u64)r->ret;
 }
 
 static void sum_time(struct fileops *f, const struct columns *c, const struct row *r)
 {
-	struct op_time *t = r->is_pipe ? &f->pipes[c->kind] : &f->times[c->kind];
+	struct op_time *t = r->is_pipe      ? &f->pipes[c->kind]
+			    : r->is_request ? &f->requests[c->kind]
+					    : &f->times[c->kind];
 	struct op_io io;
 
 	t->all.nr++;
@@ -375,10 +443,30 @@ static int note_failure(struct fileops *f, const struct columns *c, const struct
 	err = fail(&f->by_call, call, r->error, r->dur_ns);
 	if (err < 0 || c->kind != FILE_OPEN)
 		return err;
-	path = text_column_get(&f->path, row);
+	path = text_column_get(&f->file.path, row);
 	if (path == TEXT_NONE)
 		path = text_column_get(&f->name, row);
 	return fail(&f->failed_opens, path, r->error, r->dur_ns);
+}
+
+/* Which of a row's files are pipes. A name may be a pipe's, but is none. */
+static void find_pipes(struct fileops *f, const struct columns *c, struct row *r, u32 row)
+{
+	u32 from = text_column_get(&f->file.type, row);
+
+	r->from_pipe = is_pipe_type(f, from);
+	r->to_pipe = c->kind == FILE_COPY && is_pipe_type(f, text_column_get(&f->to.type, row));
+	/* What comes from memory, by vmsplice(2), goes to a pipe. */
+	r->from_file = !r->from_pipe && (from != TEXT_NONE || !r->to_pipe);
+	r->is_pipe = c->kind != FILE_NAME && (r->from_pipe || r->to_pipe);
+}
+
+/* A failed open has none: its name is among the failures. */
+static bool has_file(const struct fileops *f, const struct columns *c, const struct row *r, u32 row)
+{
+	if (c->kind == FILE_ATTR)
+		return column_is_known(f->file.ino, row);
+	return c->kind != FILE_NAME && (!r->failed || c->kind != FILE_OPEN);
 }
 
 static int sum_row(struct fileops *f, const struct columns *c, struct row *r, u32 row)
@@ -394,21 +482,25 @@ static int sum_row(struct fileops *f, const struct columns *c, struct row *r, u3
 				       .cmdline = text_column_get(&f->cmdline, row),
 				       .is_leader = column_or_0(c->tid, row) == r->pid });
 
-	r->is_pipe = is_pipe_type(f, text_column_get(&f->type, row));
+	find_pipes(f, c, r, row);
+	r->is_request = is_among(c->kind == FILE_CLOSE ? TEXT_NONE : text_column_get(&f->call, row),
+				 f->request_calls, ARRAY_SIZE(f->request_calls));
 	r->failed = r->ret < 0;
 	r->error = r->failed ? text_column_get(&f->error, row) : TEXT_NONE;
-	/* A failed open has no file: its name is among the failures. */
-	r->file = PAIRMAP_NONE;
-	if (!r->failed || c->kind != FILE_OPEN)
-		r->file = file_of(f, c, row, r->is_pipe);
-	if (r->file != PAIRMAP_NONE) {
-		sum_file(&f->files[r->file], c, r);
-		note_known(f, &f->files[r->file], row);
-		if (!r->is_pipe && f->files[r->file].path != TEXT_NONE)
-			f->nr_named++;
-		else if (!r->is_pipe)
-			f->nr_unnamed++;
+	r->pages = (struct pages_read){};
+	if (c->kind == FILE_READ && c->hit && column_is_known(c->hit, row)) {
+		r->pages.nr = 1;
+		r->pages.hit = column_or_0(c->hit, row);
+		r->pages.missed = column_or_0(c->missed, row);
+		pages_read_add(&f->pages, &r->pages);
 	}
+	r->file = PAIRMAP_NONE;
+	if (has_file(f, c, r, row))
+		r->file = file_of(f, &f->file, row, r->from_pipe);
+	if (r->file != PAIRMAP_NONE)
+		sum_file(f, &f->file, c, r, r->file, row);
+	if (c->kind == FILE_COPY)
+		sum_destination(f, c, r, row);
 	sum_proc(use, c, r);
 	sum_time(f, c, r);
 	if (!r->is_pipe && f->max_slow &&
@@ -417,19 +509,46 @@ static int sum_row(struct fileops *f, const struct columns *c, struct row *r, u3
 	return r->failed ? note_failure(f, c, r, row) : 0;
 }
 
+/* The next batch has its own numbers of paths. */
+static int forget_seen(struct file_columns *fc)
+{
+	u32 nr = fc->path.c ? fc->path.c->dict.nr : 0;
+	void *seen;
+
+	if (nr > fc->cap_seen) {
+		seen = reallocarray(fc->seen, nr, sizeof(*fc->seen));
+		if (!seen)
+			return -ENOMEM;
+		fc->seen = seen;
+		fc->cap_seen = nr;
+	}
+	for (u32 i = 0; i < nr; i++)
+		fc->seen[i].file = PAIRMAP_NONE;
+	return 0;
+}
+
 static int begin(struct fileops *f, const struct batch *b)
 {
 	struct {
 		struct text_column *tc;
 		const char *name;
 	} texts[] = {
-		{ &f->comm, "comm" },       { &f->dev, "dev" },   { &f->fs, "fs_magic" },
-		{ &f->type, "file_type" },  { &f->call, "call" }, { &f->error, "errno" },
-		{ &f->path, "path" },       { &f->name, "name" }, { &f->path_known, "path_known" },
+		{ &f->comm, "comm" },
+		{ &f->call, "call" },
+		{ &f->error, "errno" },
+		{ &f->name, "name" },
 		{ &f->cmdline, "cmdline" },
+		{ &f->file.path, "path" },
+		{ &f->file.path_known, "path_known" },
+		{ &f->file.dev, "dev" },
+		{ &f->file.fs, "fs_magic" },
+		{ &f->file.type, "file_type" },
+		{ &f->to.path, "to_path" },
+		{ &f->to.path_known, "to_path_known" },
+		{ &f->to.dev, "to_dev" },
+		{ &f->to.fs, "to_fs_magic" },
+		{ &f->to.type, "to_file_type" },
 	};
-	void *seen;
-	u32 nr;
 	int r;
 
 	for (u32 i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -437,17 +556,12 @@ static int begin(struct fileops *f, const struct batch *b)
 		if (r < 0)
 			return r;
 	}
-	nr = f->path.c ? f->path.c->dict.nr : 0;
-	if (nr > f->cap_seen) {
-		seen = reallocarray(f->seen, nr, sizeof(*f->seen));
-		if (!seen)
-			return -ENOMEM;
-		f->seen = seen;
-		f->cap_seen = nr;
-	}
-	for (u32 i = 0; i < nr; i++)
-		f->seen[i].file = PAIRMAP_NONE;
-	return 0;
+	f->file.ino = batch_column(b, "ino");
+	f->file.gen = batch_column(b, "gen");
+	f->to.ino = batch_column(b, "to_ino");
+	f->to.gen = batch_column(b, "to_gen");
+	r = forget_seen(&f->file);
+	return r < 0 ? r : forget_seen(&f->to);
 }
 
 static bool kind_of(const struct sn_event *ev, enum file_op *ret)
@@ -466,7 +580,35 @@ static bool kind_of(const struct sn_event *ev, enum file_op *ret)
 		*ret = FILE_CLOSE;
 		return true;
 	case SN_EV_vfs_fsync:
+	case SN_EV_vfs_msync:
 		*ret = FILE_SYNC;
+		return true;
+	case SN_EV_vfs_copy:
+		*ret = FILE_COPY;
+		return true;
+	case SN_EV_vfs_unlink:
+	case SN_EV_vfs_mkdir:
+	case SN_EV_vfs_mknod:
+	case SN_EV_vfs_symlink:
+	case SN_EV_vfs_rename:
+	case SN_EV_vfs_link:
+		*ret = FILE_NAME;
+		return true;
+	case SN_EV_vfs_getattr:
+	case SN_EV_vfs_setattr:
+	case SN_EV_vfs_truncate:
+	case SN_EV_vfs_fallocate:
+	case SN_EV_vfs_chdir:
+		*ret = FILE_ATTR;
+		return true;
+	case SN_EV_vfs_readdir:
+		*ret = FILE_LIST;
+		return true;
+	case SN_EV_vfs_mmap:
+	case SN_EV_vfs_munmap:
+	case SN_EV_vfs_mremap:
+	case SN_EV_vfs_madvise:
+		*ret = FILE_MAP;
 		return true;
 	default:
 		return false;
@@ -481,14 +623,14 @@ static bool kind_of(const struct sn_event *ev, enum file_op *ret)
 static inline __attribute__((always_inline)) void
 look_ahead(const struct fileops *f, const struct columns *c, u32 row, u32 nr)
 {
-	const struct column *path = f->path.c;
+	const struct column *path = f->file.path.c;
 	const struct file_use *file;
 	u32 i, at;
 
 	for (u32 ahead = 8; ahead <= 16; ahead += 8) {
 		if (row + ahead >= nr || !column_is_known(path, row + ahead))
 			return;
-		i = f->seen[((const u32 *)path->data)[row + ahead]].file;
+		i = f->file.seen[((const u32 *)path->data)[row + ahead]].file;
 		if (i == PAIRMAP_NONE)
 			continue;
 		file = &f->files[i];
@@ -512,8 +654,8 @@ int fileops_batch(struct fileops *f, const struct batch *b)
 		.op = batch_column(b, "op"),
 		.dur = batch_column(b, "dur_ns"),
 		.ret = batch_column(b, "ret"),
-		.ino = batch_column(b, "ino"),
-		.gen = batch_column(b, "gen"),
+		.hit = batch_column(b, "hit_pages"),
+		.missed = batch_column(b, "miss_pages"),
 	};
 	struct row r;
 	int err;

@@ -5,22 +5,55 @@
  * vfs rows once the disks and processes are built.
  *
  * What is read from pipes, sockets and character devices waits for someone else,
- * not for a file, and would drown everything: it is kept apart everywhere.
+ * not for a file, and would drown everything: it is kept apart everywhere, also where it is copied to
+ * or from a file, of which then only bytes count. So is the time of
+ * requests (io_uring, AIO): many are under way at once, and their threads go on meanwhile.
  */
 #ifndef SONDE_ANALYZE_FILEOPS_H
 #define SONDE_ANALYZE_FILEOPS_H
 
 #include "analyze/disks.h"
 #include "analyze/procs.h"
+#include "schema/values.h"
 
-enum file_op { FILE_READ, FILE_WRITE, FILE_OPEN, FILE_CLOSE, FILE_SYNC, NR_FILE_OPS };
+enum file_op {
+	FILE_READ,
+	FILE_WRITE,
+	FILE_OPEN,
+	FILE_CLOSE,
+	FILE_SYNC,
+	FILE_COPY,
+	FILE_NAME, /* names made, changed, removed: of no file, as names are all that is always known */
+	FILE_ATTR, /* attributes and sizes; of no file either where it is not known which */
+	FILE_LIST, /* entries of a directory */
+	FILE_MAP,  /* into memory; of no file, too, where it is not known which */
+	NR_FILE_OPS
+};
 
 #define FILES_MAX (1u << 20) /* distinct files; all that are found later are summed as one */
+
+enum {
+#define X(name) REQUEST_##name,
+	SN_REQUEST_CALLS(SN_CALLS_ALONE, X) NR_REQUEST_CALLS
+#undef X
+};
 
 /* Operations and their time. */
 struct tally {
 	u64 nr, time_ns;
 };
+
+/* Reads of which it is known whether the page cache had the pages, and these. */
+struct pages_read {
+	u64 nr, hit, missed;
+};
+
+static inline void pages_read_add(struct pages_read *sum, const struct pages_read *p)
+{
+	sum->nr += p->nr;
+	sum->hit += p->hit;
+	sum->missed += p->missed;
+}
 
 struct file_use {
 	u32 path;     /* text; TEXT_NONE: it has no name that is known */
@@ -33,14 +66,17 @@ struct file_use {
 	struct tally ops[NR_FILE_OPS];
 	u64 nr_failed;
 	u64 bytes_read, bytes_written;
+	struct pages_read pages;
 	struct hist lat;
 };
 
 struct proc_use {
 	struct tally ops[NR_FILE_OPS]; /* on files */
 	struct tally pipes;            /* on pipes, sockets and character devices */
+	struct tally requests;         /* on files, of io_uring and AIO */
 	u64 nr_failed;
 	u64 bytes_read, bytes_written; /* files only */
+	struct pages_read pages;
 	u64 disk_bytes;
 };
 
@@ -68,9 +104,20 @@ struct op_time {
 struct slow_op {
 	u64 ts, dur_ns, op, bytes;
 	u32 pid, comm, call, file, error;
-	u32 name; /* of a failed open, which has no file */
+	u32 name; /* of what has no file: a failed open, FILE_NAME */
+	struct pages_read pages;
 	bool has_bytes;
 	u8 kind; /* enum file_op */
+};
+
+/* What the rows of a batch say of a file. */
+struct file_columns {
+	struct text_column path, path_known, dev, fs, type;
+	const struct column *ino, *gen;
+	struct {
+		u32 dev, file;
+	} * seen; /* by the batch's own number of a path */
+	u32 cap_seen;
 };
 
 struct fileops {
@@ -89,8 +136,9 @@ struct fileops {
 	u32 cap_uses;
 
 	struct op_time times[NR_FILE_OPS]; /* on files */
-	struct op_time pipes[NR_FILE_OPS];
+	struct op_time pipes[NR_FILE_OPS], requests[NR_FILE_OPS];
 	struct failures by_call, failed_opens;
+	struct pages_read pages;
 	u64 nr_failed, nr_restarted;
 	u64 nr_unnamed; /* rows on files, not failed opens, without a path */
 	u64 nr_named;
@@ -98,14 +146,12 @@ struct fileops {
 	struct slow_op *slow; /* the slowest first */
 	u32 nr_slow, max_slow;
 
-	struct text_column comm, dev, fs, type, call, error, path, path_known, name, cmdline;
-	struct {
-		u32 dev, file;
-	} * seen; /* by the batch's own number of a path */
-	u32 cap_seen;
-	u32 known[16]; /* texts of path_known, by bit of file_use.known */
+	struct text_column comm, call, error, name, cmdline;
+	struct file_columns file, to; /* of a copy, to is the one that was written to */
+	u32 known[16];                /* texts of path_known, by bit of file_use.known */
 	u32 nr_known;
-	u32 pipe_types[4]; /* texts of file_type that is_pipe stands for */
+	u32 pipe_types[4];                   /* texts of file_type that is_pipe stands for */
+	u32 request_calls[NR_REQUEST_CALLS]; /* texts of call */
 	u32 t_close;
 };
 

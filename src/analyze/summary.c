@@ -13,6 +13,7 @@ void summary_free(struct summary *s)
 		return;
 	fileops_done(&s->fileops);
 	disks_done(&s->disks);
+	pages_done(&s->pages);
 	procs_done(&s->procs);
 	texts_done(&s->texts);
 	manifest_done(&s->manifest);
@@ -85,6 +86,11 @@ static int take_names(struct summary *s, const struct batch *b)
 static int take_fileops(struct summary *s, const struct batch *b)
 {
 	return fileops_batch(&s->fileops, b);
+}
+
+static int take_pages(struct summary *s, const struct batch *b)
+{
+	return pages_batch(&s->pages, b);
 }
 
 static struct loss *loss_of(struct summary *s, u32 of, u32 cause)
@@ -217,9 +223,18 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 	static const enum sn_event_slot procs[] = { SN_SLOT_tasks, SN_SLOT_proc_fork,
 						    SN_SLOT_proc_exec, SN_SLOT_proc_rename,
 						    SN_SLOT_proc_exit };
-	static const enum sn_event_slot fileops[] = { SN_SLOT_vfs_read, SN_SLOT_vfs_write,
-						      SN_SLOT_vfs_open, SN_SLOT_vfs_close,
-						      SN_SLOT_vfs_fsync };
+	static const enum sn_event_slot fileops[] = {
+		SN_SLOT_vfs_read,      SN_SLOT_vfs_write,   SN_SLOT_vfs_open,
+		SN_SLOT_vfs_close,     SN_SLOT_vfs_fsync,   SN_SLOT_vfs_copy,
+		SN_SLOT_vfs_unlink,    SN_SLOT_vfs_mkdir,   SN_SLOT_vfs_mknod,
+		SN_SLOT_vfs_symlink,   SN_SLOT_vfs_rename,  SN_SLOT_vfs_link,
+		SN_SLOT_vfs_getattr,   SN_SLOT_vfs_setattr, SN_SLOT_vfs_truncate,
+		SN_SLOT_vfs_fallocate, SN_SLOT_vfs_readdir, SN_SLOT_vfs_chdir,
+		SN_SLOT_vfs_mmap,      SN_SLOT_vfs_munmap,  SN_SLOT_vfs_mremap,
+		SN_SLOT_vfs_msync,     SN_SLOT_vfs_madvise,
+	};
+	static const enum sn_event_slot pages[] = { SN_SLOT_pagecache_add, SN_SLOT_pagecache_dirty,
+						    SN_SLOT_pagecache_remove };
 	static const char *const lost_columns[] = {
 		"first_ns", "last_ns", "nr", "of", "cause", NULL
 	};
@@ -245,6 +260,9 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 			       s->to_ns, take_fileops, d);
 	if (r == 0)
 		r = fileops_build(&s->fileops);
+	for (u32 i = 0; r == 0 && i < ARRAY_SIZE(pages); i++)
+		r = each_batch(s, t, schema_event(pages[i]), pages_columns, s->from_ns, s->to_ns,
+			       take_pages, d);
 	if (r == 0)
 		r = each_batch(s, t, schema_event(SN_SLOT_lost), lost_columns, 0, UINT64_MAX,
 			       take_lost, d);
@@ -268,6 +286,7 @@ int summary_read(struct trace *t, const struct summary_opts *opts, struct summar
 	if (!s)
 		return -ENOMEM;
 	procs_init(&s->procs, &s->texts);
+	pages_init(&s->pages, &s->texts);
 	r = read_manifest(s, t);
 	if (r == 0)
 		r = count_rows(s, t, opts, d);

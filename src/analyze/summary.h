@@ -5,6 +5,7 @@
 
 #include "analyze/fileops.h"
 #include "analyze/manifest.h"
+#include "analyze/pages.h"
 #include "trace/reader.h"
 
 struct summary_opts {
@@ -28,6 +29,7 @@ struct summary {
 	struct procs procs;
 	struct disks disks;
 	struct fileops fileops;
+	struct pages pages;
 	bool want[SN_NR_EVENTS]; /* as it was asked for; what core events there are, is wanted */
 	u64 rows[SN_NR_EVENTS];  /* in the trace */
 	bool rows_are_counted[SN_NR_EVENTS];

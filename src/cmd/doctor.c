@@ -93,11 +93,11 @@ static void say_streams(struct buf *b, const struct probes *p)
 		if (schema_is_core(ev))
 			continue;
 		if (!probes_sees(p, slot, &why))
-			buf_printf(b, "  %-14s no: %s\n", ev->name, why);
+			buf_printf(b, "  %-16s no: %s\n", ev->name, why);
 		else if (!probes_sees_all(p, slot, &lack))
-			buf_printf(b, "  %-14s yes, but not %s\n", ev->name, lack.data);
+			buf_printf(b, "  %-16s yes, but not %s\n", ev->name, lack.data);
 		else
-			buf_printf(b, "  %-14s yes\n", ev->name);
+			buf_printf(b, "  %-16s yes\n", ev->name);
 	}
 	buf_puts(b, "\nprograms\n");
 	for (u32 i = 0; i < SN_NR_PROGS; i++) {

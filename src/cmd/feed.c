@@ -203,17 +203,24 @@ const enum caps_hooks feed_hooks[] = {
 static int make_opts(struct feed *l, const struct filter_opts *f, const struct run_opts *run,
 		     struct capture_opts *o, struct sn_dfa *dfa, struct diag *d)
 {
+	struct op_set ops;
 	struct stat st;
 	int r;
 
 	capture_opts_init(o);
 	r = select_streams(&f->streams, false, &l->events, d);
-	r = r < 0 ? r : select_ops(&f->ops, &o->cfg.calls, &o->cfg.blk_ops, d);
+	if (!f->streams.nr)
+		l->events = select_default();
+	r = r < 0 ? r : select_ops(&f->ops, &ops, d);
 	r = r < 0 ? r : select_samples(&f->samples, o->cfg.sample, d);
 	r = r < 0 ? r : filter_check(f, &l->events, d);
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
 		if (!(filter_sampled() >> slot & 1))
 			o->cfg.sample[slot] = 0;
+	if (r >= 0) {
+		o->cfg.calls = ops.calls;
+		o->cfg.blk_ops = ops.blk_ops;
+	}
 	if (f->min_bytes > f->max_bytes)
 		return diag_err(d, -EINVAL, "--min-size is larger than --max-size");
 	r = r < 0 ? r : add_devices(f, &o->cfg, d);

@@ -13,7 +13,7 @@ const struct opt filter_row_rows[] = {
 	{ .name = "events", .short_name = 'e', .metavar = "STREAMS", .type = OPT_STRINGS,
 	  AT(streams), .complete = OPT_COMPLETE_STREAMS,
 	  .help = "domains, events or globs of events, separated by commas "
-		  "(default: all; 'sonde list' shows them)" },
+		  "(default: all but pagecache; 'sonde list' shows them)" },
 	{ .name = "op", .metavar = "OPS", .type = OPT_STRINGS,
 	  AT(ops), .complete = OPT_COMPLETE_OPS,
 	  .help = "only these operations: names of calls (pread64) or of block requests "
@@ -106,10 +106,10 @@ u64 filter_sampled(void)
 /* Each word of --op must be an operation of one of the events. */
 static int check_ops(const struct filter_opts *f, u64 events, u64 *ret_can, struct diag *d)
 {
+	struct op_set of, meant;
 	const char *list, *item;
-	u64 of_calls, can;
-	u32 of_blk_ops;
 	size_t len;
+	u64 can;
 	int r;
 
 	*ret_can = 0;
@@ -118,19 +118,16 @@ static int check_ops(const struct filter_opts *f, u64 events, u64 *ret_can, stru
 		while (str_next_item(&list, &item, &len)) {
 			_cleanup_(freep) char *word = strndup(item, len);
 			const char *words[] = { word };
-			u64 calls;
-			u32 blk_ops;
 
 			if (!word)
 				return -ENOMEM;
-			r = select_ops(&(struct opt_strings){ .v = words, .nr = 1 }, &calls,
-				       &blk_ops, d);
+			r = select_ops(&(struct opt_strings){ .v = words, .nr = 1 }, &meant, d);
 			if (r < 0)
 				return r;
 			can = 0;
 			for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
-				select_ops_of(slot, &of_calls, &of_blk_ops);
-				if (of_calls & calls || of_blk_ops & blk_ops)
+				select_ops_of(slot, &of);
+				if (op_set_meets(&of, &meant))
 					can |= 1ull << slot;
 			}
 			if (!(can & events)) {

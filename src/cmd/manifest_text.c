@@ -279,13 +279,23 @@ static const char *const need_prefix[] = {
 	[NEED_KCALLS] = "kprobe/",      [NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/",
 	[NEED_TP_BTF2] = "tp_btf/",     [NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",
 	[NEED_ITER] = "iter/",          [NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",
-	[NEED_FENTRY_ARGS] = "fentry/",
+	[NEED_FENTRY_ARGS] = "fentry/", [NEED_TP_BTF4] = "tp_btf/", [NEED_TP_BTF5] = "tp_btf/",
+	[NEED_TP_BTF7] = "tp_btf/",     [NEED_JUMP] = "jump/",
 };
+
+/* What the program hangs on: what is jumped to, on that of the program which jumps. */
+static const struct probe_prog *hook_of(const struct probe_prog *row)
+{
+	for (u32 i = 0; row->need == NEED_JUMP && i < SN_NR_PROGS; i++)
+		if (!strcmp(probe_progs[i].name, row->target))
+			return &probe_progs[i];
+	return row;
+}
 
 static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog,
 			bool kernel_counted)
 {
-	const struct probe_prog *row = &probe_progs[prog];
+	const struct probe_prog *row = &probe_progs[prog], *hook = hook_of(row);
 	const struct probe_outcome *outcome = probes_outcome(p, prog);
 	bool attached = outcome->state == PROBE_ATTACHED;
 	struct probe_counts counts;
@@ -297,7 +307,7 @@ static void put_program(struct buf *b, const struct probes *p, enum sn_prog prog
 	put_str(b, "domain", text);
 	put_str(b, "name", row->name);
 	put_str(b, "group", row->group);
-	(void)snprintf(text, sizeof(text), "%s%s", need_prefix[row->need], row->target);
+	(void)snprintf(text, sizeof(text), "%s%s", need_prefix[hook->need], hook->target);
 	put_str(b, "hook", text);
 	put_bool(b, "attached", attached);
 	put_str(b, "reason", attached || !outcome->why[0] ? NULL : outcome->why);

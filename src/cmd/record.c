@@ -295,7 +295,7 @@ static void say_summary(struct recording *r)
 
 		trace_writer_counts(r->writer, ev, &counts);
 		if (!schema_is_core(ev) && counts.written)
-			fprintf(stderr, "  %-14s %12llu\n", ev->name,
+			fprintf(stderr, "  %-16s %12llu\n", ev->name,
 				(unsigned long long)counts.written);
 	}
 	say_losses(r);

@@ -22,7 +22,7 @@ struct report {
 /* An empty line and a title. */
 void report_title(struct report *r, const char *fmt, ...) _printf_(2, 3);
 /* The same with how much of all follows: "Files by time: 10 of 1,620". */
-void report_title_of(struct report *r, const char *what, u32 nr, u32 all);
+void report_title_of(struct report *r, const char *what, const char *by, u32 nr, u32 all);
 /* A paragraph in words, broken at the line's width, indented by two columns. */
 void report_say(struct report *r, const char *fmt, ...) _printf_(2, 3);
 /* The same with indents of its own: of the first line, and of those that follow. */
@@ -36,6 +36,8 @@ const char *report_text(const struct report *r, struct buf *scratch, u32 id);
 const char *report_disk(const struct report *r, struct buf *scratch, u32 id);
 /* Time from the start of the recording, "3.201204s". */
 void report_when(const struct report *r, struct buf *b, u64 ts);
+/* How many of the pages that were read the page cache had, and how many it had not: two cells. */
+void report_put_pages(struct table *t, const struct pages_read *p);
 /* The path of a file, or what there is to say where it has none. */
 void report_file(const struct report *r, struct buf *b, u32 file);
 /* Comm, and command line where it is known. */
@@ -49,6 +51,8 @@ int report_rank(u32 nr, u64 (*value)(const void *ctx, u32 i), const void *ctx, u
 /* Values for report_rank(), of a process and of a file that is no pipe; ctx is the report. */
 u64 report_proc_value(const void *ctx, u32 i);
 u64 report_file_value(const void *ctx, u32 i);
+/* The same of a file in the page cache. */
+u64 report_pages_value(const void *ctx, u32 i);
 
 static inline const char *plural(u64 nr)
 {
@@ -73,6 +77,7 @@ void report_tree(struct report *r);
 void report_files(struct report *r);
 void report_slow(struct report *r);
 void report_disks(struct report *r);
+void report_pages(struct report *r);
 void report_failures(struct report *r);
 void report_unseen(struct report *r);
 /* The whole summary as one JSON object. 0 or negative errno. */

@@ -61,15 +61,15 @@ static void say_disk_share(struct report *r, const struct op_time *all)
 		   disk.data, rest.data);
 }
 
-static void say_pipes(struct report *r)
+/* What is kept apart from the table, in a sentence. */
+static void say_apart(struct report *r, const struct op_time *apart, const char *what)
 {
-	const struct op_time *pipes = r->s->fileops.pipes;
 	_cleanup_(buf_done) struct buf b = {};
 	struct op_time all = {};
 
 	for (u32 i = 0; i < NR_FILE_OPS; i++) {
-		all.all.nr += pipes[i].all.nr;
-		all.all.time_ns += pipes[i].all.time_ns;
+		all.all.nr += apart[i].all.nr;
+		all.all.time_ns += apart[i].all.time_ns;
 	}
 	if (!all.all.nr)
 		return;
@@ -77,10 +77,38 @@ static void say_pipes(struct report *r)
 	buf_puts(&b, " in ");
 	show_exact(&b, all.all.nr);
 	buf_putc(&b, '\0');
-	report_say(r,
-		   "Not in this table: %s operations on pipes, sockets and character devices, "
-		   "which wait for others.",
-		   b.data);
+	report_say(r, "Not in this table: %s %s", b.data, what);
+}
+
+/* A share of pages that were read, of which that is known. */
+static void put_hit(struct buf *b, const struct pages_read *p)
+{
+	if (p->missed && !p->hit)
+		buf_puts(b, "0%");
+	else
+		show_share(b, p->hit, p->hit + p->missed);
+}
+
+/* How many of the pages that were read were in memory, in a sentence. */
+static void say_hits(struct report *r, const struct pages_read *p, u64 nr_reads)
+{
+	_cleanup_(buf_done) struct buf b = {};
+
+	if (!(p->hit + p->missed))
+		return;
+	put_hit(&b, p);
+	buf_puts(&b, " of the ");
+	show_exact(&b, p->hit + p->missed);
+	buf_puts(&b, " pages of ");
+	show_exact(&b, p->nr);
+	buf_puts(&b, " reads");
+	if (p->nr < nr_reads) {
+		buf_puts(&b, "; of the other ");
+		show_exact(&b, nr_reads - p->nr);
+		buf_puts(&b, " that is not known");
+	}
+	buf_putc(&b, '\0');
+	report_say(r, "The page cache had %s.", b.data);
 }
 
 void report_times(struct report *r)
@@ -113,8 +141,13 @@ void report_times(struct report *r)
 		report_title(r, "Where the time of file operations went");
 		table_print(&t, &r->out, 2, r->width);
 		say_disk_share(r, &all);
+		say_hits(r, &f->pages, f->times[FILE_READ].all.nr + f->requests[FILE_READ].all.nr);
 	}
-	say_pipes(r);
+	say_apart(r, f->pipes,
+		  "operations on pipes, sockets and character devices, which wait for others.");
+	say_apart(r, f->requests,
+		  "requests of io_uring and AIO, which are under way together while their threads "
+		  "go on.");
 	hist_done(&all.lat);
 }
 
@@ -191,6 +224,16 @@ static void say_marks(struct report *r, u32 set)
 			report_say(r, "%c: %s", marks[m].mark, marks[m].meaning);
 }
 
+void report_put_pages(struct table *t, const struct pages_read *p)
+{
+	if (p->hit + p->missed)
+		put_hit(&t->text, p);
+	else
+		buf_putc(&t->text, '-');
+	table_end_cell(t);
+	table_count(t, p->missed);
+}
+
 static void put_file(struct report *r, struct table *t, u32 i)
 {
 	const struct file_use *f = &r->s->fileops.files[i];
@@ -204,8 +247,10 @@ static void put_file(struct report *r, struct table *t, u32 i)
 	table_count(t, f->ops[FILE_WRITE].nr);
 	table_count(t, f->ops[FILE_OPEN].nr);
 	table_count(t, f->ops[FILE_SYNC].nr);
+	table_count(t, f->ops[FILE_COPY].nr);
 	table_size(t, f->bytes_read);
 	table_size(t, f->bytes_written);
+	report_put_pages(t, &f->pages);
 	table_put(t, "%s", report_text(r, &b, f->fs));
 	put_marks(&t->text, marks_of(r, f));
 	table_end_cell(t);
@@ -224,8 +269,11 @@ static void table_of_files(struct report *r, const char *what, u64 (*value)(cons
 		{ "writes", .group = "operations" },
 		{ "opens", .group = "operations", .drop = 2 },
 		{ "syncs", .group = "operations" },
+		{ "copies", .group = "operations" },
 		{ "read", .group = "bytes" },
 		{ "written", .group = "bytes" },
+		{ "hit", .group = "pages read", .drop = 2 },
+		{ "missed", .group = "pages read", .drop = 2 },
 		{ "fs", .left = true, .drop = 3 },
 		{ "name", .left = true },
 		{ "path", .left = true },
@@ -243,7 +291,7 @@ static void table_of_files(struct report *r, const char *what, u64 (*value)(cons
 	}
 	if (!nr)
 		return;
-	report_title_of(r, what, nr, all);
+	report_title_of(r, what, report_by_name(r), nr, all);
 	table_print(&t, &r->out, 2, r->width);
 	say_marks(r, set);
 }
@@ -255,37 +303,54 @@ void report_files(struct report *r)
 		       r->top < 5 ? r->top : 5);
 }
 
+/* The requests of an operation: how many, how large, where, and for how long. */
+static void put_requests(struct report *r, struct buf *b, const struct op_io *io)
+{
+	_cleanup_(buf_done) struct buf scratch = {};
+
+	show_count(b, io->nr);
+	buf_printf(b, " request%s", plural(io->nr));
+	if (io->bytes) {
+		buf_puts(b, " of ");
+		show_size(b, io->bytes);
+	}
+	buf_printf(b, " on disk %s%s for ", report_disk(r, &scratch, r->s->disks.at[io->disk].name),
+		   io->many_disks ? " and others" : "");
+	show_dur(b, io->waited_ns);
+	if (io->queue_ns || io->device_ns) {
+		buf_puts(b, io->nr > 1 ? " (added up:" : " (");
+		if (io->queue_ns) {
+			buf_puts(b, io->nr > 1 ? " queue " : "queue ");
+			show_dur(b, io->queue_ns);
+			buf_puts(b, io->device_ns ? "," : "");
+		}
+		if (io->device_ns) {
+			buf_puts(b, io->queue_ns || io->nr > 1 ? " device " : "device ");
+			show_dur(b, io->device_ns);
+		}
+		buf_putc(b, ')');
+	}
+}
+
+/* What an operation caused: pages that were brought into memory, requests of disks. */
 static void put_chain(struct report *r, const struct slow_op *o)
 {
-	struct disks *disks = &r->s->disks;
-	_cleanup_(buf_done) struct buf b = {}, scratch = {};
+	_cleanup_(buf_done) struct buf b = {};
 	struct op_io io;
+	bool has_requests =
+		disks_of_op(&r->s->disks, o->op, o->ts - MIN(o->dur_ns, o->ts), o->ts, &io);
 
-	if (!disks_of_op(disks, o->op, o->ts - MIN(o->dur_ns, o->ts), o->ts, &io))
+	if (!has_requests && !o->pages.missed)
 		return;
 	buf_printf(&b, "`- op %llu: ", (unsigned long long)o->op);
-	show_count(&b, io.nr);
-	buf_printf(&b, " request%s", plural(io.nr));
-	if (io.bytes) {
+	if (o->pages.missed) {
+		show_count(&b, o->pages.missed);
 		buf_puts(&b, " of ");
-		show_size(&b, io.bytes);
+		show_count(&b, o->pages.hit + o->pages.missed);
+		buf_puts(&b, has_requests ? " pages missed, " : " pages missed");
 	}
-	buf_printf(&b, " on disk %s%s for ", report_disk(r, &scratch, disks->at[io.disk].name),
-		   io.many_disks ? " and others" : "");
-	show_dur(&b, io.waited_ns);
-	if (io.queue_ns || io.device_ns) {
-		buf_puts(&b, io.nr > 1 ? " (added up:" : " (");
-		if (io.queue_ns) {
-			buf_puts(&b, io.nr > 1 ? " queue " : "queue ");
-			show_dur(&b, io.queue_ns);
-			buf_puts(&b, io.device_ns ? "," : "");
-		}
-		if (io.device_ns) {
-			buf_puts(&b, io.queue_ns || io.nr > 1 ? " device " : "device ");
-			show_dur(&b, io.device_ns);
-		}
-		buf_putc(&b, ')');
-	}
+	if (has_requests)
+		put_requests(r, &b, &io);
 	buf_putc(&b, '\0');
 	if (b.failed)
 		r->out.failed = true;

@@ -51,6 +51,19 @@ static void put_instant(const struct report *r, json *o, const char *key, u64 ts
 	put(o, key, json_object_new_int64((s64)(ts - r->s->start_ns)));
 }
 
+/* Of the pages of reads those that the page cache had, and those that it had not, where that is known. */
+static void put_pages_read(json *o, const struct pages_read *p)
+{
+	json *pages = p->nr ? json_object_new_object() : NULL;
+
+	put(o, "pages_read", pages);
+	if (!pages)
+		return;
+	put_u64(pages, "reads", p->nr);
+	put_u64(pages, "hit", p->hit);
+	put_u64(pages, "missed", p->missed);
+}
+
 static void put_tally(json *o, const char *key, const struct tally *t)
 {
 	json *v = json_object_new_object();
@@ -180,9 +193,11 @@ static json *process(const struct report *r, u32 i)
 	for (u32 op = 0; op < NR_FILE_OPS; op++)
 		put_tally(o, file_op_name(op), &u->ops[op]);
 	put_tally(o, "pipes", &u->pipes);
+	put_tally(o, "requests", &u->requests);
 	put_u64(o, "failed", u->nr_failed);
 	put_u64(o, "bytes_read", u->bytes_read);
 	put_u64(o, "bytes_written", u->bytes_written);
+	put_pages_read(o, &u->pages);
 	put_u64(o, "disk_bytes", u->disk_bytes);
 	return o;
 }
@@ -211,6 +226,7 @@ static json *file(const struct report *r, u32 i)
 	put_u64(o, "failed", f->nr_failed);
 	put_u64(o, "bytes_read", f->bytes_read);
 	put_u64(o, "bytes_written", f->bytes_written);
+	put_pages_read(o, &f->pages);
 	put(o, "latency", latency(&f->lat));
 	return o;
 }
@@ -233,6 +249,7 @@ static json *slowest(const struct report *r)
 		put_str(o, "operation", file_op_name(s->kind));
 		put_text(r, o, "call", s->call);
 		put(o, "bytes", s->has_bytes ? json_object_new_uint64(s->bytes) : NULL);
+		put_pages_read(o, &s->pages);
 		put_text(r, o, "errno", s->error);
 		put_text(r, o, "path", has_file ? r->s->fileops.files[s->file].path : s->name);
 		put_u64(o, "op", s->op);
@@ -353,10 +370,28 @@ static json *unseen(const struct report *r)
 	return o;
 }
 
+static json *pages(const struct report *r, const struct page_use *f)
+{
+	json *o = json_object_new_object(), *removed = json_object_new_object(),
+	     *added = json_object_new_object();
+
+	put_text(r, o, "path", f->path);
+	put_u64(o, "ino", f->ino);
+	put_text(r, o, "dev", f->dev);
+	for (u32 why = 0; why < SN_NR_ADDITIONS; why++)
+		put_u64(added, pages_additions[why], f->added[why]);
+	put(o, "added", added);
+	put_u64(o, "dirtied", f->dirtied);
+	for (u32 why = SN_REMOVAL_unknown + 1; why < SN_NR_REMOVALS; why++)
+		put_u64(removed, pages_removals[why], f->removed[why]);
+	put(o, "removed", removed);
+	return o;
+}
+
 int report_json(struct report *r)
 {
 	json *o = json_object_new_object(), *a;
-	_cleanup_(freep) u32 *order = NULL, *files = NULL;
+	_cleanup_(freep) u32 *order = NULL, *files = NULL, *cached = NULL;
 	const char *text;
 	u32 nr, all;
 
@@ -366,6 +401,8 @@ int report_json(struct report *r)
 	put(o, "losses", losses(r));
 	put(o, "times", times(r, r->s->fileops.times));
 	put(o, "pipes", times(r, r->s->fileops.pipes));
+	put(o, "requests", times(r, r->s->fileops.requests));
+	put_pages_read(o, &r->s->fileops.pages);
 	a = json_object_new_array();
 	if (report_rank(r->s->procs.nr, report_proc_value, r, r->top, &order, &nr, &all) == 0)
 		for (u32 i = 0; i < nr; i++)
@@ -383,6 +420,11 @@ int report_json(struct report *r)
 		if (r->s->disks.at[i].nr)
 			(void)json_object_array_add(a, disk(r, &r->s->disks.at[i]));
 	put(o, "disks", a);
+	a = json_object_new_array();
+	if (report_rank(r->s->pages.nr, report_pages_value, r, r->top, &cached, &nr, &all) == 0)
+		for (u32 i = 0; i < nr; i++)
+			(void)json_object_array_add(a, pages(r, &r->s->pages.files[cached[i]]));
+	put(o, "pages", a);
 	put(o, "failed_opens", failures(r, &r->s->fileops.failed_opens, "path"));
 	put(o, "errors", failures(r, &r->s->fileops.by_call, "call"));
 	put(o, "unseen", unseen(r));

@@ -10,11 +10,17 @@
 	{ "read",    .group = "time in" },             \
 	{ "write",   .group = "time in" },             \
 	{ "sync",    .group = "time in" },             \
+	{ "copy",    .group = "time in" },             \
+	{ "name",    .group = "time in" },             \
+	{ "attr/map", .group = "time in" },             \
 	{ "open/close", .group = "time in", .drop = 2 }, \
 	{ "pipes",   .group = "time in" },             \
+	{ "requests", .group = "time in" },            \
 	{ "read",    .group = "bytes" },               \
 	{ "written", .group = "bytes" },               \
-	{ "disk",    .group = "bytes" }
+	{ "disk",    .group = "bytes" },               \
+	{ "hit",     .group = "pages read", .drop = 2 }, \
+	{ "missed",  .group = "pages read", .drop = 2 }
 /* clang-format on */
 
 static void add_use(struct proc_use *sum, const struct proc_use *u)
@@ -25,10 +31,19 @@ static void add_use(struct proc_use *sum, const struct proc_use *u)
 	}
 	sum->pipes.nr += u->pipes.nr;
 	sum->pipes.time_ns += u->pipes.time_ns;
+	sum->requests.nr += u->requests.nr;
+	sum->requests.time_ns += u->requests.time_ns;
 	sum->nr_failed += u->nr_failed;
 	sum->bytes_read += u->bytes_read;
 	sum->bytes_written += u->bytes_written;
+	pages_read_add(&sum->pages, &u->pages);
 	sum->disk_bytes += u->disk_bytes;
+}
+
+/* Operations of all kinds. */
+static u64 nr_of(const struct proc_use *u)
+{
+	return tally_sum(u->ops, NR_FILE_OPS).nr + u->pipes.nr + u->requests.nr;
 }
 
 /* A rank among equals, behind all who have something of what is asked for. */
@@ -39,7 +54,7 @@ static void add_use(struct proc_use *sum, const struct proc_use *u)
 static u64 value_of(const struct report *r, const struct proc_use *u)
 {
 	struct tally all = tally_sum(u->ops, NR_FILE_OPS);
-	u64 nr = all.nr + u->pipes.nr, rest = nr + u->disk_bytes;
+	u64 nr = nr_of(u), rest = nr + u->disk_bytes;
 
 	switch (r->by) {
 	case REPORT_BY_BYTES:
@@ -48,7 +63,7 @@ static u64 value_of(const struct report *r, const struct proc_use *u)
 	case REPORT_BY_OPS:
 		break;
 	default:
-		nr = all.time_ns;
+		nr = all.time_ns + u->requests.time_ns;
 	}
 	if (nr)
 		return HAS_SOME + nr;
@@ -101,11 +116,17 @@ static void put_use(struct table *t, const struct proc_use *u)
 	table_dur(t, u->ops[FILE_READ].time_ns);
 	table_dur(t, u->ops[FILE_WRITE].time_ns);
 	table_dur(t, u->ops[FILE_SYNC].time_ns);
+	table_dur(t, u->ops[FILE_COPY].time_ns);
+	table_dur(t, u->ops[FILE_NAME].time_ns);
+	table_dur(t,
+		  u->ops[FILE_ATTR].time_ns + u->ops[FILE_LIST].time_ns + u->ops[FILE_MAP].time_ns);
 	table_dur(t, u->ops[FILE_OPEN].time_ns + u->ops[FILE_CLOSE].time_ns);
 	table_dur(t, u->pipes.time_ns);
+	table_dur(t, u->requests.time_ns);
 	table_size(t, u->bytes_read);
 	table_size(t, u->bytes_written);
 	table_size(t, u->disk_bytes);
+	report_put_pages(t, &u->pages);
 }
 
 static void put_end(struct report *r, struct buf *b, const struct proc *p)
@@ -143,7 +164,7 @@ static int table_of_procs(struct report *r, u32 *ret_all)
 		const struct proc_use *u = fileops_of_proc(&r->s->fileops, order[i]);
 
 		table_put(&t, "%u", p->pid);
-		table_count(&t, tally_sum(u->ops, NR_FILE_OPS).nr + u->pipes.nr);
+		table_count(&t, nr_of(u));
 		put_use(&t, u);
 		/* With a tree, that says it. */
 		ends = p->exit_ns && root_of_tree(r) == PROC_NONE;
@@ -156,7 +177,7 @@ static int table_of_procs(struct report *r, u32 *ret_all)
 	}
 	if (!nr)
 		return 0;
-	report_title_of(r, "Processes", nr, *ret_all);
+	report_title_of(r, "Processes", report_by_name(r), nr, *ret_all);
 	table_print(&t, &r->out, 2, r->width);
 	return 0;
 }
@@ -235,7 +256,7 @@ static void table_of_programs(struct report *r, u32 nr_procs)
 		const struct program *p = &ps.at[order[i]];
 
 		table_count(&t, p->nr);
-		table_count(&t, tally_sum(p->use.ops, NR_FILE_OPS).nr + p->use.pipes.nr);
+		table_count(&t, nr_of(&p->use));
 		put_use(&t, &p->use);
 		table_count(&t, p->nr_failed);
 		table_count(&t, p->nr_killed);
@@ -244,7 +265,8 @@ static void table_of_programs(struct report *r, u32 nr_procs)
 	free(ps.at);
 	if (all >= nr_procs || !nr)
 		return;
-	report_title_of(r, "Programs, all processes of a name together,", nr, all);
+	report_title_of(r, "Programs, all processes of a name together,", report_by_name(r), nr,
+			all);
 	table_print(&t, &r->out, 2, r->width);
 }
 
@@ -252,19 +274,25 @@ void report_procs(struct report *r)
 {
 	const struct fileops *f = &r->s->fileops;
 	u32 all = 0;
-	u64 pipes = 0;
+	u64 pipes = 0, requests = 0;
 
 	if (table_of_procs(r, &all) < 0)
 		r->out.failed = true;
 	if (all > r->top)
 		table_of_programs(r, all);
-	for (u32 i = 0; i < NR_FILE_OPS; i++)
+	for (u32 i = 0; i < NR_FILE_OPS; i++) {
 		pipes += f->pipes[i].all.nr;
+		requests += f->requests[i].all.nr;
+	}
 	if (all && pipes)
 		report_say(
 			r,
-			"pipes: and sockets and character devices; counted in ops, but in no other "
-			"column.");
+			"pipes: and sockets and character devices, also where a file is copied from or to "
+			"them; counted in ops and, of the file, in bytes, but in no other column.");
+	if (all && requests)
+		report_say(r,
+			   "requests: of io_uring and AIO, from first to last, however many were "
+			   "under way; their bytes are read and written, too.");
 }
 
 /* The tree below one process. Siblings that look alike and have no children share a line. */

@@ -18,13 +18,11 @@ void report_title(struct report *r, const char *fmt, ...)
 		   r->color ? "\033[0m" : "");
 }
 
-void report_title_of(struct report *r, const char *what, u32 nr, u32 all)
+void report_title_of(struct report *r, const char *what, const char *by, u32 nr, u32 all)
 {
 	_cleanup_(buf_done) struct buf b = {};
 
-	buf_puts(&b, what);
-	buf_puts(&b, " by ");
-	buf_puts(&b, report_by_name(r));
+	buf_printf(&b, "%s by %s", what, by);
 	if (all > nr) {
 		buf_puts(&b, ": ");
 		show_exact(&b, nr);

@@ -36,16 +36,32 @@ static bool is_said(const struct manifest *m, const char *reason)
 	return false;
 }
 
+static bool lacks_the_same(const struct manifest_stream *a, const struct manifest_stream *b)
+{
+	return a->weaker && b->weaker && !strcmp(a->weaker, b->weaker);
+}
+
+/* Those that lack the same are one point. */
 static void weak_streams(struct report *r)
 {
 	const struct manifest *m = &r->s->manifest;
 	_cleanup_(buf_done) struct buf b = {};
+	bool said;
 
 	for (u32 i = 0; i < m->nr_streams; i++) {
-		if (!m->streams[i].weaker)
+		said = !m->streams[i].weaker;
+		for (u32 k = 0; k < i && !said; k++)
+			said = lacks_the_same(&m->streams[k], &m->streams[i]);
+		if (said)
 			continue;
 		b.len = 0;
 		put_words(&b, m->streams[i].name);
+		for (u32 k = i + 1; k < m->nr_streams; k++) {
+			if (!lacks_the_same(&m->streams[i], &m->streams[k]))
+				continue;
+			buf_puts(&b, ", ");
+			put_words(&b, m->streams[k].name);
+		}
 		buf_puts(&b, ": ");
 		put_words(&b, m->streams[i].weaker);
 		point(r, &b);

@@ -19,6 +19,16 @@ u64 select_all(void)
 	return events;
 }
 
+u64 select_default(void)
+{
+	u64 events = select_all();
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (schema_is_on_request(schema_event(slot)))
+			events &= ~(1ull << slot);
+	return events;
+}
+
 int select_streams(const struct opt_strings *words, bool with_core, u64 *ret_events, struct diag *d)
 {
 	u64 events = words->nr ? 0 : select_all(), more;
@@ -58,8 +68,6 @@ static const char *const blk_ops[] = { SN_BLK_OPS(X) };
 #undef X
 /* clang-format on */
 
-_Static_assert(SN_NR_CALLS <= 64 && SN_NR_BLK_OPS <= 32, "sets of operations are bits");
-
 /* The name that was meant, by a third of its letters; or none. */
 static const char *nearest_op(const char *word, size_t len)
 {
@@ -86,67 +94,84 @@ static int unknown_op(const char *word, size_t len, struct diag *d)
 			(int)len, word, meant);
 }
 
-static u64 match_op(const char *const *names, u32 nr, const char *word, size_t len)
+static bool is_op(const char *name, const char *word, size_t len)
 {
-	for (u32 i = 0; i < nr; i++)
-		if (strlen(names[i]) == len && !memcmp(names[i], word, len))
-			return 1ull << i;
-	return 0;
+	return strlen(name) == len && !memcmp(name, word, len);
 }
 
-int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops, struct diag *d)
+static void add_call(struct op_set *set, u32 call)
 {
-	u64 set_calls = 0, set_ops = 0, call, op;
+	set->calls.bits[call / 64] |= 1ull << call % 64;
+}
+
+/* False: there is none of that name. */
+static bool add_op(struct op_set *set, const char *word, size_t len)
+{
+	bool found = false;
+
+	for (u32 i = 0; i < ARRAY_SIZE(calls); i++)
+		if (is_op(calls[i], word, len)) {
+			add_call(set, i);
+			found = true;
+		}
+	for (u32 i = 0; i < ARRAY_SIZE(blk_ops); i++)
+		if (is_op(blk_ops[i], word, len)) {
+			set->blk_ops |= 1u << i;
+			found = true;
+		}
+	return found;
+}
+
+bool op_set_meets(const struct op_set *a, const struct op_set *b)
+{
+	for (u32 i = 0; i < SN_CALL_WORDS; i++)
+		if (a->calls.bits[i] & b->calls.bits[i])
+			return true;
+	return a->blk_ops & b->blk_ops;
+}
+
+int select_ops(const struct opt_strings *words, struct op_set *ret, struct diag *d)
+{
 	const char *list, *item;
 	size_t len;
 
-	if (!words->nr)
-		set_calls = set_ops = UINT64_MAX;
+	memset(ret, words->nr ? 0 : 0xff, sizeof(*ret));
 	for (u32 i = 0; i < words->nr; i++) {
 		list = words->v[i];
-		while (str_next_item(&list, &item, &len)) {
-			call = match_op(calls, ARRAY_SIZE(calls), item, len);
-			op = match_op(blk_ops, ARRAY_SIZE(blk_ops), item, len);
-			if (!call && !op)
+		while (str_next_item(&list, &item, &len))
+			if (!add_op(ret, item, len))
 				return unknown_op(item, len, d);
-			set_calls |= call;
-			set_ops |= op;
-		}
 	}
-	*ret_calls = set_calls;
-	*ret_blk_ops = (u32)set_ops;
 	return 0;
 }
 
-void select_ops_of(u32 slot, u64 *ret_calls, u32 *ret_blk_ops)
+void select_ops_of(u32 slot, struct op_set *ret)
 {
-	/* clang-format off */
-#define X(name) | 1ull << SN_CALL_##name
-	static const u64 by_slot[SN_NR_EVENTS] = {
-		[SN_SLOT_vfs_read] = 0 SN_READ_CALLS(X) SN_KERNEL_READ_CALLS(X),
-		[SN_SLOT_vfs_write] = 0 SN_WRITE_CALLS(X) SN_KERNEL_WRITE_CALLS(X),
-		[SN_SLOT_vfs_open] = 0 SN_OPEN_CALLS(X),
-		[SN_SLOT_vfs_close] = 0 SN_CLOSE_CALLS(X),
-		[SN_SLOT_vfs_fsync] = 0 SN_SYNC_CALLS(X) SN_KERNEL_SYNC_CALLS(X),
-	};
+	*ret = (struct op_set){};
+#define X(name) add_call(ret, SN_CALL_##name);
+#define G(event, calls)                \
+	if (slot == SN_SLOT_##event) { \
+		calls                  \
+	}
+	SN_SYSTEM_CALLS(G, X)
+	SN_KERNEL_CALLS(G, X)
+	SN_REQUEST_CALLS(G, X)
+#undef G
 #undef X
-	/* clang-format on */
-
-	*ret_calls = by_slot[slot];
-	*ret_blk_ops = slot == SN_SLOT_block_io ? (1u << SN_NR_BLK_OPS) - 1 : 0;
+	if (slot == SN_SLOT_block_io)
+		ret->blk_ops = (1u << SN_NR_BLK_OPS) - 1;
 }
 
 void select_put_ops(struct buf *b, u32 slot)
 {
-	u64 of_calls;
-	u32 of_blk_ops;
+	struct op_set set;
 
-	select_ops_of(slot, &of_calls, &of_blk_ops);
+	select_ops_of(slot, &set);
 	for (u32 i = 0; i < SN_NR_CALLS; i++)
-		if (of_calls >> i & 1)
+		if (sn_has_call(&set.calls, i))
 			buf_printf(b, " %s", calls[i]);
 	for (u32 i = 0; i < SN_NR_BLK_OPS; i++)
-		if (of_blk_ops >> i & 1 && i != SN_BLK_OP_unknown)
+		if (set.blk_ops >> i & 1 && i != SN_BLK_OP_unknown)
 			buf_printf(b, " %s", blk_ops[i]);
 }
 

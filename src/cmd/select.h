@@ -9,9 +9,12 @@
 
 #include "base/opt.h"
 #include "schema/schema.h"
+#include "schema/values.h"
 
 /* Events that rows are recorded of: all but dictionaries and bookkeeping. */
 u64 select_all(void);
+/* Those of them that are recorded where none are named. */
+u64 select_default(void);
 
 /*
  * The events, as a bit per slot, of comma-separated streams: a domain, an event
@@ -23,14 +26,20 @@ int select_streams(const struct opt_strings *words, bool with_core, u64 *ret_eve
 /* STREAM=N, separated by commas: nr[slot] is set to N for the events of the stream. */
 int select_samples(const struct opt_strings *words, u32 nr[SN_NR_EVENTS], struct diag *d);
 
-/*
- * Operations by name: a bit per enum sn_call and per enum sn_blk_op; a name that
- * both have means both. No words: all bits.
- */
-int select_ops(const struct opt_strings *words, u64 *ret_calls, u32 *ret_blk_ops, struct diag *d);
+/* Operations, of the two kinds that there are. */
+struct op_set {
+	struct sn_call_set calls;
+	u32 blk_ops; /* bit per enum sn_blk_op */
+};
 
-/* The operations that rows of the event can be: the same two sets. */
-void select_ops_of(u32 slot, u64 *ret_calls, u32 *ret_blk_ops);
+/* Is an operation in both? */
+bool op_set_meets(const struct op_set *a, const struct op_set *b);
+
+/* Operations by name; a name that both kinds have means both. No words: all bits. */
+int select_ops(const struct opt_strings *words, struct op_set *ret, struct diag *d);
+
+/* The operations that rows of the event can be. */
+void select_ops_of(u32 slot, struct op_set *ret);
 /* Their names, a blank before each. */
 void select_put_ops(struct buf *b, u32 slot);
 

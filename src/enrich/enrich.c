@@ -2,6 +2,7 @@
 #include "enrich/enrich.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "enrich/state.h"
 
@@ -15,27 +16,52 @@ static struct key_field find_field(const struct sn_event *ev, const char *name, 
 	return (struct key_field){ .off = c->off, .bit = c->valid_bit };
 }
 
-static struct event_keys find_keys(const struct sn_event *ev)
+static struct file_keys find_file_keys(const struct sn_event *ev, const char *ino, const char *dev,
+				       const char *gen, const char *unlinked)
 {
-	int name = schema_column(ev, "name");
-	struct event_keys k = {
-		.has_path = schema_column(ev, "path") >= 0,
-		.ino = find_field(ev, "ino", sizeof(u64)),
-		.dev = find_field(ev, "file_dev", sizeof(u32)),
-		.gen = find_field(ev, "gen", sizeof(u32)),
-		.dir_ino = find_field(ev, "dir_ino", sizeof(u64)),
-		.dir_dev = find_field(ev, "dir_dev", sizeof(u32)),
-		.dir_gen = find_field(ev, "dir_gen", sizeof(u32)),
-		.unlinked_off = find_field(ev, "unlinked", sizeof(u8)).off,
+	return (struct file_keys){
+		.ino = find_field(ev, ino, sizeof(u64)),
+		.dev = find_field(ev, dev, sizeof(u32)),
+		.gen = find_field(ev, gen, sizeof(u32)),
+		.unlinked_off = find_field(ev, unlinked, sizeof(u8)).off,
+	};
+}
+
+static struct name_keys find_name_keys(const struct sn_event *ev, const char *name, const char *ino,
+				       const char *dev, const char *gen, const char *in_dir)
+{
+	int i = schema_column(ev, name);
+	struct name_keys k = {
+		.dir = find_file_keys(ev, ino, dev, gen, ""),
+		.in_dir_off = find_field(ev, in_dir, sizeof(u8)).off,
 	};
 
-	if (!k.dev.off)
-		k.dev = find_field(ev, "dev", sizeof(u32));
+	if (i >= 0 && ev->columns[i].source == SN_FROM_TEXT)
+		k.name_off = ev->columns[i].off;
+	return k;
+}
+
+static struct event_keys find_keys(const struct sn_event *ev)
+{
+	struct event_keys k = {
+		.has_path = schema_column(ev, "path") >= 0,
+		.has_to_path = schema_column(ev, "to_path") >= 0,
+		.file = find_file_keys(ev, "ino", "file_dev", "gen", "unlinked"),
+		.to_file = find_file_keys(ev, "to_ino", "to_dev", "to_gen", "to_unlinked"),
+		.name = find_name_keys(ev, "name", "dir_ino", "dir_dev", "dir_gen", "in_dir"),
+		.to_name = find_name_keys(ev, "to_name", "to_dir_ino", "to_dir_dev", "to_dir_gen",
+					  "to_in_dir"),
+	};
+
+	k.file.by_inode = ev->id >> 8 == SN_EV_pagecache_add >> 8;
+	k.to_name.is_second = true;
+	k.name.is_all = k.to_name.is_all =
+		schema_column(ev, "in_dir") >= 0 || schema_column(ev, "to_in_dir") >= 0;
+	if (!k.file.dev.off)
+		k.file.dev = find_field(ev, "dev", sizeof(u32));
 	/* A process' own life began before its first record: no operation to be dated. */
 	if (ev->id != SN_EV_proc_exit)
 		k.dur_off = find_field(ev, "dur_ns", sizeof(u64)).off;
-	if (name >= 0 && ev->columns[name].source == SN_FROM_TEXT)
-		k.name_off = ev->columns[name].off;
 	return k;
 }
 
@@ -107,24 +133,23 @@ const struct istr *enrich_intern(struct enrich *e, const char *s, size_t len)
 	return i;
 }
 
-static bool get_key(const void *rec, struct key_field ino, struct key_field dev,
-		    struct key_field gen, struct path_key *ret)
+static bool get_key(const void *rec, const struct file_keys *k, struct path_key *ret)
 {
 	const struct sn_hdr *hdr = rec;
 	const char *at = rec;
-	u32 bits = ino.bit | dev.bit | gen.bit;
+	u32 bits = k->ino.bit | k->dev.bit | k->gen.bit;
 
-	if (!ino.off || !dev.off || !gen.off)
+	if (!k->ino.off || !k->dev.off || !k->gen.off)
 		return false;
-	memcpy(&ret->ino, at + ino.off, sizeof(ret->ino));
-	memcpy(&ret->dev, at + dev.off, sizeof(ret->dev));
-	memcpy(&ret->gen, at + gen.off, sizeof(ret->gen));
+	memcpy(&ret->ino, at + k->ino.off, sizeof(ret->ino));
+	memcpy(&ret->dev, at + k->dev.off, sizeof(ret->dev));
+	memcpy(&ret->gen, at + k->gen.off, sizeof(ret->gen));
 	bits &= ~hdr->valid;
 	if (!bits)
 		return true;
-	if (bits & gen.bit)
+	if (bits & k->gen.bit)
 		ret->gen = 0;
-	return !(bits & (ino.bit | dev.bit));
+	return !(bits & (k->ino.bit | k->dev.bit));
 }
 
 /* The file, if it has a name. */
@@ -146,75 +171,126 @@ static struct path *find_file(struct enrich *e, struct path_key *key)
 	return p->name ? p : NULL;
 }
 
-/* A string for one row, kept until its place is needed for another. */
-static const struct istr *keep_given(struct enrich *e, const char *s, size_t len)
+/*
+ * A string for one row, kept until its place is needed for another's: kept by where names of its
+ * kind are, as a row may have two.
+ */
+static const struct istr *keep_given(struct enrich *e, const struct istr **kept, const char *s,
+				     size_t len)
 {
 	const struct istr *i = enrich_intern(e, s, len), **place;
 
 	if (!i)
 		return NULL;
-	place = &e->given[i->hash % NR_GIVEN];
+	place = &kept[i->hash % NR_GIVEN];
 	intern_put(&e->pool, *place);
 	*place = i;
 	return i;
 }
 
-/* The path that the row itself tells: a name, and the directory that it is relative to. */
-static const struct istr *given_path(struct enrich *e, const struct event_keys *k, const void *rec,
-				     size_t size, const struct istr **ret_known)
+/* Drops all before the last component, and the slashes behind it. */
+static void last_component(const char **name, size_t *len)
 {
-	const char *name;
-	struct path_key key;
-	struct sn_str at;
-	struct path *dir;
-	struct buf *b;
+	const char *slash;
 
+	while (*len > 1 && (*name)[*len - 1] == '/')
+		(*len)--;
+	slash = memrchr(*name, '/', *len);
+	if (slash && *len > 1) {
+		*len -= (size_t)(slash + 1 - *name);
+		*name = slash + 1;
+	}
+}
+
+/* The name that the row itself tells; NULL: none. */
+static const char *given_name(const struct name_keys *k, const void *rec, size_t size,
+			      size_t *ret_len)
+{
+	struct sn_str at;
+
+	if (!k->name_off)
+		return NULL;
 	memcpy(&at, (const char *)rec + k->name_off, sizeof(at));
 	if (!at.len || at.off > size || at.len > size - at.off)
 		return NULL;
-	name = (const char *)rec + at.off;
-	if (*name == '/') {
+	*ret_len = at.len;
+	return (const char *)rec + at.off;
+}
+
+/* The path by that name, and by the directory that the row tells. */
+static const struct istr *given_path(struct enrich *e, const struct name_keys *k, const void *rec,
+				     const char *name, size_t len, const struct istr **ret_known)
+{
+	const struct istr **kept = e->given[k->is_second];
+	bool in_dir = k->in_dir_off && ((const u8 *)rec)[k->in_dir_off];
+	struct path_key key;
+	struct path *dir;
+	struct buf *b;
+
+	if (*name == '/' && !in_dir) {
 		*ret_known = e->known[SN_KNOWN_given][0];
-		return keep_given(e, name, at.len);
+		return keep_given(e, kept, name, len);
 	}
-	if (!get_key(rec, k->dir_ino, k->dir_dev, k->dir_gen, &key))
+	*ret_known = e->known[SN_KNOWN_unknown][0];
+	if (!get_key(rec, &k->dir, &key))
 		return NULL;
 	dir = find_file(e, &key);
 	if (!dir)
 		return NULL;
+	if (in_dir)
+		last_component(&name, &len);
 	b = clean_scratch(e);
 	buf_put(b, dir->name->s, dir->name->len);
 	if (dir->name->s[dir->name->len - 1] != '/')
 		buf_putc(b, '/');
-	buf_put(b, name, at.len);
+	buf_put(b, name, len);
 	if (b->failed) {
 		e->no_memory++;
 		return NULL;
 	}
-	*ret_known = e->known[SN_KNOWN_joined][dir->truncated];
-	return keep_given(e, b->data, b->len);
+	*ret_known = e->known[in_dir ? SN_KNOWN_exact : SN_KNOWN_joined][dir->truncated];
+	return keep_given(e, kept, b->data, b->len);
 }
 
-static void name_path(struct enrich *e, const struct event_keys *k, const void *rec, size_t size,
-		      struct sn_names *names)
+/* What the dictionary has of a file: NULL, and how that became known: not at all. */
+static const struct istr *file_path(struct enrich *e, const struct file_keys *k, const void *rec,
+				    const struct istr **ret_known)
 {
-	const struct istr *known = NULL, *given;
 	struct path *p = NULL;
 	struct path_key key;
 	u8 how;
 
-	if (get_key(rec, k->ino, k->dev, k->gen, &key))
+	*ret_known = e->known[SN_KNOWN_unknown][0];
+	if (get_key(rec, k, &key))
 		p = find_file(e, &key);
-	if (p) {
-		how = k->unlinked_off && ((const u8 *)rec)[k->unlinked_off] ? SN_KNOWN_unlinked
-									    : p->how;
-		names->str[SN_D_path] = p->name;
-		names->str[SN_D_path_known] = e->known[how][p->truncated];
-		return;
-	}
-	given = k->name_off ? given_path(e, k, rec, size, &known) : NULL;
-	names->str[SN_D_path] = given;
-	names->str[SN_D_path_known] = given ? known : e->known[SN_KNOWN_unknown][0];
+	if (!p)
+		return NULL;
+	how = p->how;
+	if (k->unlinked_off && ((const u8 *)rec)[k->unlinked_off])
+		how = SN_KNOWN_unlinked;
+	else if (k->by_inode && how == SN_KNOWN_exact)
+		how = SN_KNOWN_dictionary;
+	*ret_known = e->known[how][p->truncated];
+	return p->name;
+}
+
+/*
+ * The path of one of a row's files, and how that became known. What the row tells goes before
+ * what the file is called, which may be what it has become.
+ */
+static const struct istr *any_path(struct enrich *e, const struct name_keys *k,
+				   const struct file_keys *file, const void *rec, size_t size,
+				   const struct istr **ret_known)
+{
+	size_t len;
+	const char *name = given_name(k, rec, size, &len);
+
+	if (name)
+		return given_path(e, k, rec, name, len, ret_known);
+	if (!k->is_all)
+		return file_path(e, file, rec, ret_known);
+	*ret_known = e->known[SN_KNOWN_unknown][0];
+	return NULL;
 }
 
 /* Who the row's thread was when its operation began, and in which cgroup. */
@@ -271,7 +347,11 @@ void enrich_names(struct enrich *e, const struct sn_event *ev, const void *rec, 
 		return;
 	name_task(e, k, rec, ret_names);
 	if (k->has_path)
-		name_path(e, k, rec, size, ret_names);
+		ret_names->str[SN_D_path] = any_path(e, &k->name, &k->file, rec, size,
+						     &ret_names->str[SN_D_path_known]);
+	if (k->has_to_path)
+		ret_names->str[SN_D_to_path] = any_path(e, &k->to_name, &k->to_file, rec, size,
+							&ret_names->str[SN_D_to_path_known]);
 }
 
 void enrich_get_stats(const struct enrich *e, struct enrich_stats *ret)

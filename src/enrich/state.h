@@ -26,11 +26,27 @@ struct key_field {
 	u32 bit; /* in hdr.valid; 0 is always known */
 };
 
-struct event_keys {
-	bool has_path;
+/* Where it says which file is meant. */
+struct file_keys {
 	struct key_field ino, dev, gen;
-	struct key_field dir_ino, dir_dev, dir_gen;
-	u16 dur_off, unlinked_off, name_off;
+	u16 unlinked_off;
+	bool by_inode; /* known by that alone, not by the name that it was reached by */
+};
+
+/* Where it tells a name, and a directory. */
+struct name_keys {
+	u16 name_off;
+	struct file_keys dir;
+	u16 in_dir_off; /* the last component stands in dir; else a relative name begins there */
+	bool is_second; /* of the two that a row has */
+	bool is_all;    /* the row is about the name: what the file is called says nothing of it */
+};
+
+struct event_keys {
+	bool has_path, has_to_path;
+	struct file_keys file, to_file;
+	struct name_keys name, to_name;
+	u16 dur_off;
 };
 
 struct enrich {
@@ -40,7 +56,7 @@ struct enrich {
 	struct cgroups cgroups;
 	struct event_keys keys[SN_NR_EVENTS];      /* by slot */
 	const struct istr *known[SN_NR_KNOWNS][2]; /* texts of path_known; [1] is truncated */
-	const struct istr *given[NR_GIVEN];
+	const struct istr *given[2][NR_GIVEN];     /* of paths, and of a row's second ones */
 	struct buf scratch;
 	u64 max_name_bytes, grace_ns;
 	u64 malformed, no_memory, proc_asked, proc_answered;

@@ -98,6 +98,14 @@ int caps_check_locked_memory(u64 need, struct diag *d)
 		"rings (--ring-size)");
 }
 
+bool caps_locked_memory_is_held(u64 need)
+{
+	struct rlimit lim;
+
+	return !caps_check_privileges(NULL) && !getrlimit(RLIMIT_MEMLOCK, &lim) &&
+	       lim.rlim_cur != RLIM_INFINITY && lim.rlim_cur >= need && is_refused(lim.rlim_cur);
+}
+
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* the kernel's PROC_PID_INIT_INO */
 
 int caps_check_namespace(struct diag *d)
@@ -174,6 +182,33 @@ u32 caps_function_type(const struct caps *caps, u32 id)
 	return t && btf_is_struct(t) ? type : 0;
 }
 
+/* In bits, or -1. Members without a name are looked into. */
+static s64 member_offset(const struct btf *btf, u32 type, const char *member)
+{
+	const struct btf_type *t = btf__type_by_id(btf, type);
+	s64 inside;
+
+	for (u32 i = 0; t && btf_is_composite(t) && i < btf_vlen(t); i++) {
+		const struct btf_member *m = &btf_members(t)[i];
+		const char *name = btf__name_by_offset(btf, m->name_off);
+
+		if (!strcmp(name, member))
+			return btf_member_bit_offset(t, i);
+		inside = name[0] ? -1 : member_offset(btf, m->type, member);
+		if (inside >= 0)
+			return btf_member_bit_offset(t, i) + inside;
+	}
+	return -1;
+}
+
+u32 caps_member_offset(const struct caps *caps, const char *type, const char *member)
+{
+	int id = btf__find_by_name_kind(caps->btf, type, BTF_KIND_STRUCT);
+	s64 bits = id > 0 ? member_offset(caps->btf, (u32)id, member) : -1;
+
+	return bits > 0 ? (u32)(bits / 8) : 0;
+}
+
 bool caps_has_function(const struct caps *caps, const char *name)
 {
 	return caps_function_id(caps, name) != 0;
@@ -246,42 +281,45 @@ static bool has_helper(const struct caps *caps, const char *name)
 
 /* ---- trial loads ---- */
 
-/* The object with only the named program to load; NULL with errno. */
-static struct calib_bpf *open_only(const char *name)
+int caps_load_program(const struct bpf_program *prog, u32 attach_btf_id)
 {
-	struct calib_bpf *calib = calib_bpf__open();
-	struct bpf_program *prog;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .attach_btf_id = attach_btf_id,
+		    .attempts = CAPS_ATTEMPTS,
+		    .expected_attach_type = bpf_program__expected_attach_type(prog));
+	int fd = bpf_prog_load(bpf_program__type(prog), bpf_program__name(prog), "Dual BSD/GPL",
+			       bpf_program__insns(prog), bpf_program__insn_cnt(prog), &opts);
 
-	if (!calib)
-		return NULL;
-	bpf_object__for_each_program(prog, calib->obj) {
-		bool wanted = !strcmp(bpf_program__name(prog), name);
-
-		(void)bpf_program__set_autoload(prog, wanted);
-	}
-	if (strcmp(name, "calib_task_storage"))
-		(void)bpf_map__set_autocreate(calib->maps.calib_tasks, false);
-	return calib;
+	return fd < 0 ? -errno : fd;
 }
 
-/* Loads only the named program; the errno says what the kernel thinks of it. */
-static int try_load(const char *name)
+/* Does the kernel take the program? 0, or why not: -errno. */
+static int try_load(const struct bpf_program *prog, int attach_btf_id)
 {
-	struct calib_bpf *calib = open_only(name);
-	int r;
+	_cleanup_(closep) int fd =
+		attach_btf_id > 0 ? caps_load_program(prog, (u32)attach_btf_id) : -ENOENT;
 
-	if (!calib)
-		return -errno;
-	r = calib_bpf__load(calib);
-	if (!r && !strcmp(name, "calib_fentry")) {
-		/* some kernels load it and refuse only to attach it */
-		struct bpf_link *link = bpf_program__attach(calib->progs.calib_fentry);
+	return MIN(fd, 0);
+}
 
-		r = link ? 0 : -errno;
-		bpf_link__destroy(link);
-	}
-	calib_bpf__destroy(calib);
-	return r;
+/* Some kernels load it and refuse only to attach it. */
+static int try_fentry(const struct bpf_program *prog, u32 function)
+{
+	_cleanup_(closep) int fd = function ? caps_load_program(prog, function) : -ENOENT;
+	_cleanup_(closep) int link = -1;
+
+	if (fd < 0)
+		return fd;
+	link = bpf_raw_tracepoint_open(NULL, fd);
+	return link < 0 ? -errno : 0;
+}
+
+/* The map wants types, and so the library. Before 5.11 there is none. */
+static int try_task_storage(const struct caps *caps, struct calib_bpf *calib)
+{
+	if (!caps_has_function(caps, "bpf_task_storage_get"))
+		return -EINVAL;
+	(void)bpf_program__set_autoload(calib->progs.calib_task_storage, true);
+	return calib_bpf__load(calib);
 }
 
 /* ---- preemption ---- */
@@ -382,22 +420,15 @@ static bool try_kprobe(void)
 }
 
 /* The kernel has the function to attach it even where it was built without: then that says so at once. */
-static bool try_kprobe_multi(const struct caps *caps)
+static bool try_kprobe_multi(const struct caps *caps, const struct calib_bpf *calib)
 {
-	struct calib_bpf *calib;
-	bool r = false;
+	_cleanup_(closep) int fd = -1;
 
 	if (!caps->kprobes.yes || !caps_has_function(caps, "bpf_kprobe_multi_link_attach"))
 		return false;
-	calib = open_only("calib_kprobe_multi");
-	if (calib && !calib_bpf__load(calib)) {
-		int prog = bpf_program__fd(calib->progs.calib_kprobe_multi);
-
-		r = bpf_link_create(prog, 0, BPF_TRACE_KPROBE_MULTI, NULL) ==
-		    -EINVAL; /* to nothing */
-	}
-	calib_bpf__destroy(calib);
-	return r;
+	fd = caps_load_program(calib->progs.calib_kprobe_multi, 0);
+	return fd >= 0 &&
+	       bpf_link_create(fd, 0, BPF_TRACE_KPROBE_MULTI, NULL) == -EINVAL; /* to nothing */
 }
 
 /* "refuses them", or what errno says. */
@@ -410,6 +441,37 @@ static void answer_load(struct caps_answer *a, int r, const char *what)
 	else
 		(void)snprintf(why, sizeof(why), "%s did not load: %s", what, strerror(-r));
 	answer(a, !r, why);
+}
+
+/* What the kernel thinks of programs. -errno: it takes none at all. */
+static int ask_loads(struct caps *caps)
+{
+	struct calib_bpf *calib = calib_bpf__open();
+	int r;
+
+	if (!calib)
+		return -errno;
+	r = try_load(calib->progs.calib_tp_btf,
+		     btf__find_by_name_kind(caps->btf, "btf_trace_sys_enter", BTF_KIND_TYPEDEF));
+	answer_load(&caps->tp_btf, r, "programs on tracepoints");
+	if (r)
+		goto out;
+	answer_load(&caps->fentry,
+		    try_fentry(calib->progs.calib_fentry, caps_function_id(caps, "vfs_read")),
+		    "function hooks (fentry)");
+	caps->fentry_args = caps->fentry;
+	if (caps->fentry.yes)
+		answer_load(&caps->fentry_args,
+			    try_load(calib->progs.calib_fentry_args,
+				     (int)caps_function_id(caps, "vfs_iter_read")),
+			    "function hooks (fentry) that read any argument");
+	answer(&caps->kprobes, try_kprobe(), "it is built without kprobes");
+	answer(&caps->kprobe_calls, try_kprobe_multi(caps, calib),
+	       "it has no probe for many functions (kprobe.multi)");
+	answer_load(&caps->task_storage, try_task_storage(caps, calib), "task storage");
+out:
+	calib_bpf__destroy(calib);
+	return r;
 }
 
 int caps_ask(struct caps *ret, struct diag *d)
@@ -432,25 +494,14 @@ int caps_ask(struct caps *ret, struct diag *d)
 				"this kernel is locked down (confidentiality): programs may not "
 				"read its memory");
 	}
-	r = try_load("calib_tp_btf");
-	answer_load(&caps.tp_btf, r, "programs on tracepoints");
+	r = ask_loads(&caps);
 	if (r) {
 		caps_done(&caps);
 		return diag_errno(d, r, "this kernel does not take programs on its tracepoints");
 	}
-	answer_load(&caps.task_storage, try_load("calib_task_storage"), "task storage");
-	answer_load(&caps.fentry, try_load("calib_fentry"), "function hooks (fentry)");
-	if (caps.fentry.yes)
-		answer_load(&caps.fentry_args, try_load("calib_fentry_args"),
-			    "function hooks (fentry) that read any argument");
-	else
-		caps.fentry_args = caps.fentry;
 	answer(&caps.typed_reads, caps_has_function(&caps, "bpf_rdonly_cast"),
 	       "it has no bpf_rdonly_cast");
 	answer(&caps.loops, has_helper(&caps, "BPF_FUNC_loop"), "it has no bpf_loop");
-	answer(&caps.kprobes, try_kprobe(), "it is built without kprobes");
-	answer(&caps.kprobe_calls, try_kprobe_multi(&caps),
-	       "it has no probe for many functions (kprobe.multi)");
 	ask_preemption(&caps);
 	answer(&caps.tracefs, !access("/sys/kernel/tracing/events", R_OK),
 	       "tracefs is not mounted at /sys/kernel/tracing (not needed)");

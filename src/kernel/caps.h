@@ -8,6 +8,7 @@
 
 #include "base/diag.h"
 
+struct bpf_program;
 struct btf;
 
 /* Answer to one question, with the reason when it is no. */
@@ -59,6 +60,15 @@ u32 caps_function_id(const struct caps *caps, const char *name);
  * read the first: types of 5.10 do not say of each pointer what it points to.
  */
 u32 caps_function_type(const struct caps *caps, u32 id);
+/* In bytes, of a struct's member; 0 if the kernel does not have it, or it is the first. */
+u32 caps_member_offset(const struct caps *caps, const char *type, const char *member);
+/* A load that a signal ended is tried again, so often in all. */
+#define CAPS_ATTEMPTS 20
+/*
+ * Loads a program of an object as it is, for what has that id; its descriptor, or -errno. Not by the library, which
+ * reads all of the kernel's types for each object: that takes longer than the kernel's look at the program.
+ */
+int caps_load_program(const struct bpf_program *prog, u32 attach_btf_id);
 /* The id of the first of these enums that the kernel has, or 0. names: NULL-terminated. */
 u32 caps_enum(const struct caps *caps, const char *const *names);
 /* The enumerator's value in *ret; false if the enum does not have it. */
@@ -77,6 +87,9 @@ int caps_check_privileges(struct diag *d);
  * them as locked memory, which root and CAP_SYS_RESOURCE may raise the limit of.
  */
 int caps_check_locked_memory(u64 need, struct diag *d);
+
+/* Where it counts them and the limit would do: may others of this user hold what is missing? */
+bool caps_locked_memory_is_held(u64 need);
 
 /*
  * Checks that process ids mean here what they mean to the kernel: in a PID namespace of

@@ -15,11 +15,15 @@
 
 #define DEFAULT_RING_BYTES (SN_RING_MIB << 20)
 /*
- * What maps and programs take beside the rings of the cpus: in 5.10 681 bytes for each entry
- * of the tables, and 5.3 MB. With some room.
+ * What maps and programs take beside the rings of the cpus: in 5.10 1418 bytes for each entry
+ * of the tables, and 6.0 MB. With some room.
  */
-#define ENTRY_BYTES 768u
+#define ENTRY_BYTES 1536u
 #define OTHER_BYTES (8u << 20)
+
+/* How long to wait for locked memory, and how often to look. */
+#define HANDED_BACK_MS 10000u
+#define LOOK_MS 20u
 
 /*
  * A record is in its ring within microseconds of its time; the window leaves
@@ -49,7 +53,7 @@ struct capture {
 void capture_opts_init(struct capture_opts *opts)
 {
 	memset(opts, 0, sizeof(*opts));
-	opts->cfg.calls = ~0ull;
+	memset(&opts->cfg.calls, 0xff, sizeof(opts->cfg.calls));
 	opts->cfg.blk_ops = ~0u;
 	opts->cfg.max_bytes = ~0ull;
 	opts->cfg.last_sector = ~0ull;
@@ -189,6 +193,43 @@ int capture_ask(const struct capture_opts *opts, struct caps *ret, struct diag *
 	return r < 0 ? r : caps_ask(ret, d);
 }
 
+static int ask_and_load(struct capture *c, struct probes_opts *opts, struct diag *d)
+{
+	int r = capture_ask(&c->opts, &c->caps, d);
+
+	if (r < 0)
+		return r;
+	caps_choose(&c->caps, c->opts.hooks);
+	r = probes_load(&c->caps, opts, &c->probes, d);
+	if (r < 0)
+		caps_done(&c->caps);
+	return r;
+}
+
+/* What a recording that has just ended had as locked memory is handed back a little later. */
+static int load(struct capture *c, struct probes_opts *opts, struct diag *d)
+{
+	struct diag why;
+	int r;
+
+	for (u32 ms = 0;; ms += LOOK_MS) {
+		why = (struct diag){};
+		r = ask_and_load(c, opts, &why);
+		if (r != -EPERM || !caps_locked_memory_is_held(map_bytes(&c->opts)))
+			break;
+		if (ms >= HANDED_BACK_MS) {
+			(void)diag_hint(&why, r,
+					"others of this user hold locked memory: raise the limit "
+					"(ulimit -l unlimited), or grant cap_sys_resource too");
+			break;
+		}
+		(void)usleep(LOOK_MS * 1000);
+	}
+	if (r < 0)
+		*d = why;
+	return r;
+}
+
 int capture_open(const struct capture_opts *given, struct capture **ret, struct diag *d)
 {
 	_cleanup_(capture_freep) struct capture *c = calloc(1, sizeof(*c));
@@ -204,10 +245,6 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 	if (c->opts.ring_bytes < page || c->opts.ring_bytes & (c->opts.ring_bytes - 1))
 		return diag_err(d, -EINVAL,
 				"a ring's size must be a power of two of at least %u bytes", page);
-	r = capture_ask(&c->opts, &c->caps, d);
-	if (r < 0)
-		return r;
-	caps_choose(&c->caps, c->opts.hooks);
 	c->opts.cfg.filters = filter_bits(&c->opts);
 	c->opts.cfg.nr_cgroups = c->opts.nr_cgroups;
 	opts = (struct probes_opts){
@@ -216,7 +253,7 @@ int capture_open(const struct capture_opts *given, struct capture **ret, struct 
 		.table_entries = c->opts.table_entries,
 		.kthreads = c->opts.kthreads,
 	};
-	r = probes_load(&c->caps, &opts, &c->probes, d);
+	r = load(c, &opts, d);
 	if (r < 0)
 		return r;
 	r = set_filters(c->probes, &c->opts, d);

@@ -13,7 +13,7 @@
 
 #include "base/linger.h"
 #include "kernel/cpus.h"
-#include "kernel/domains.h"
+#include "kernel/state.h"
 
 #define NEED_OF(need) NEED_##need
 #define ROLE_OF(flags) ROLE_##flags
@@ -31,30 +31,6 @@ const struct probe_prog probe_progs[SN_NR_PROGS] = {
 static const char *const shared_maps[] = {
 	"sn_rings",      "sn_prio",    "sn_cpu",  "sn_tasks",
 	"sn_tasks_hash", "sn_cgroups", "sn_told", ".data.sn_names",
-};
-
-/* A program's likenesses: the same instructions, loaded for other functions. */
-struct likenesses {
-	int *programs, *links; /* fds */
-	u32 nr;
-	bool left; /* the program itself too; what the kernel counted until then */
-	struct probe_counts at_leave;
-};
-
-struct probes {
-	struct bpf_object *objects[NR_DOMAINS];
-	struct bpf_program *programs[SN_NR_PROGS];
-	struct bpf_link *links[SN_NR_PROGS];
-	struct likenesses likenesses[SN_NR_PROGS];
-	struct probe_outcome outcomes[SN_NR_PROGS];
-	struct sn_cfg cfg;
-	int *rings; /* fds, one per online cpu */
-	u32 nr_rings;
-	const struct sn_percpu *cpus; /* mapped; as many as the highest possible cpu needs */
-	u32 nr_cpus;
-	u32 ring_bytes, prio_ring_bytes;
-	int first;    /* the domain whose object made the shared maps */
-	bool may_run; /* from attaching on until nothing runs any more */
 };
 
 int probe_domain_of(enum sn_prog prog)
@@ -118,15 +94,30 @@ static bool can(const struct caps_answer *a, struct probe_outcome *o)
 	return a->yes;
 }
 
+/* Is the program chosen that jumps to this one? */
+static bool has_jump(const struct probes *p, const char *name, struct probe_outcome *o)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		if (p->programs[i] && !strcmp(probe_progs[i].name, name))
+			return true;
+	say(o, PROBE_IMPOSSIBLE, "%s, which would show it, is not used", name);
+	return false;
+}
+
 /* Is what this program needs there? Else its outcome says what is missing. */
-static bool need_is_met(const struct caps *caps, const struct sn_cfg *cfg, int domain,
+static bool need_is_met(const struct probes *p, const struct caps *caps, int domain,
 			const struct probe_prog *prog, struct probe_outcome *o)
 {
+	const struct sn_cfg *cfg = &p->cfg;
+
 	switch (prog->need) {
 	case NEED_TP_BTF:
 	case NEED_TP_BTF1:
 	case NEED_TP_BTF2:
 	case NEED_TP_BTF3:
+	case NEED_TP_BTF4:
+	case NEED_TP_BTF5:
+	case NEED_TP_BTF7:
 		return has_tracepoint(caps, prog, o);
 	case NEED_FENTRY:
 		return can(&caps->fentry, o) && has_function(caps, prog->target, o);
@@ -138,9 +129,22 @@ static bool need_is_met(const struct caps *caps, const struct sn_cfg *cfg, int d
 		return can(&caps->kprobe_calls, o) && has_calls(caps, cfg, domain, o);
 	case NEED_KPROBE:
 		return can(&caps->kprobes, o) && has_function(caps, prog->target, o);
+	case NEED_JUMP:
+		return can(&caps->loops, o) && has_jump(p, prog->target, o);
 	case NEED_ITER:
 		return true;
 	}
+	return false;
+}
+
+/* Would it, at a tracepoint, tell what is wrong as the kernel leaves out runs of it? */
+static bool misses_nothing(const struct sn_cfg *cfg, const struct probe_prog *prog,
+			   struct probe_outcome *o)
+{
+	if (prog->role != ROLE_DETAIL || !cfg->preempts_tracepoints)
+		return true;
+	say(o, PROBE_IMPOSSIBLE,
+	    "at %s the kernel preempts programs, and leaves out others meanwhile", prog->target);
 	return false;
 }
 
@@ -157,9 +161,12 @@ static void choose(struct probes *p, const struct caps *caps, const struct probe
 		for (u32 k = 0; k < i && !opts->only; k++)
 			taken |= probe_domain_of(k) == domain && p->programs[k] &&
 				 !strcmp(probe_progs[k].group, group);
+		taken |= opts->fewer && (probe_progs[i].role == ROLE_REQUESTS ||
+					 probe_progs[i].role == ROLE_DETAIL);
 		if (taken || (probe_progs[i].role == ROLE_KTHREADS && !opts->kthreads))
 			p->outcomes[i].state = PROBE_NOT_NEEDED;
-		else if (need_is_met(caps, &opts->cfg, domain, &probe_progs[i], &p->outcomes[i]))
+		else if (need_is_met(p, caps, domain, &probe_progs[i], &p->outcomes[i]) &&
+			 (opts->only || misses_nothing(&p->cfg, &probe_progs[i], &p->outcomes[i])))
 			p->programs[i] = bpf_object__find_program_by_name(p->objects[domain],
 									  probe_progs[i].name);
 		if (!p->programs[i])
@@ -232,182 +239,7 @@ static int share_maps(struct probes *p, struct bpf_object *obj)
 	return 0;
 }
 
-/* ---- one program at many functions ---- */
-
-static bool is_for_calls(const struct probes *p, u32 prog, int domain)
-{
-	return p->programs[prog] && probe_progs[prog].need == NEED_CALLS &&
-	       probe_domain_of(prog) == domain;
-}
-
-/* A program of NEED_CALLS is there twice, for the functions' two types: see enum probe_need. */
-static const char *const forms[] = { "", "_b" };
-
-/* A domain's functions, looked up once: the kernel's types are many, and have no index. */
-struct calls {
-	u32 nr;
-	struct call {
-		const char *function;
-		u32 id;   /* of its type */
-		u32 form; /* place in forms */
-	} at[SN_NR_CALLS];
-};
-
-static void list_calls(const struct caps *caps, const struct sn_cfg *cfg, int domain,
-		       struct calls *ret)
-{
-	const char *function;
-	u32 first = 0, type;
-
-	ret->nr = 0;
-	while (ret->nr < SN_NR_CALLS && (function = domains[domain]->function(cfg, ret->nr))) {
-		struct call *call = &ret->at[ret->nr];
-
-		call->function = function;
-		call->id = caps_function_id(caps, function);
-		type = caps_function_type(caps, call->id);
-		if (!ret->nr++)
-			first = type;
-		call->form = type && type != first;
-	}
-}
-
-/* The first function of that form, or NULL. */
-static const char *first_of(const struct calls *calls, u32 form)
-{
-	for (u32 n = 0; n < calls->nr; n++)
-		if (calls->at[n].form == form)
-			return calls->at[n].function;
-	return NULL;
-}
-
-/* <program><kind><form> */
-static struct bpf_program *part_of(const struct probes *p, u32 prog, const char *kind, u32 form)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "%s%s%s", probe_progs[prog].name, kind, forms[form]);
-	return bpf_object__find_program_by_name(p->objects[probe_domain_of(prog)], name);
-}
-
-/* libbpf loads both the body and what jumps to it for the first function of each form. */
-static int aim_form(struct probes *p, u32 prog, u32 form, const char *function, struct diag *d)
-{
-	static const char *const kinds[] = { "", "_body" };
-	struct bpf_program *part;
-	int r = 0;
-
-	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++) {
-		part = part_of(p, prog, kinds[i], form);
-		r = part ? bpf_program__set_autoload(part, true) : -ENOENT;
-		r = r ?: bpf_program__set_attach_target(part, 0, function);
-	}
-	return r ? diag_errno(d, r, "cannot aim %s at %s", probe_progs[prog].name, function) : 0;
-}
-
-static int aim_first(struct probes *p, const struct calls *calls, int domain, struct diag *d)
-{
-	const char *function;
-	int r = 0;
-
-	for (u32 i = 0; r >= 0 && i < SN_NR_PROGS; i++)
-		for (u32 form = 0; r >= 0 && form < ARRAY_SIZE(forms); form++)
-			if (is_for_calls(p, i, domain) && (function = first_of(calls, form)))
-				r = aim_form(p, i, form, function, d);
-	return r;
-}
-
-static int jump_map(const struct probes *p, u32 prog, u32 form)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "%s_jump%s", probe_progs[prog].name, forms[form]);
-	return probes_map(p, name);
-}
-
-static int set_jump(struct probes *p, u32 prog, u32 form, struct diag *d)
-{
-	int body = bpf_program__fd(part_of(p, prog, "_body", form));
-	u32 zero = 0;
-
-	if (bpf_map_update_elem(jump_map(p, prog, form), &zero, &body, BPF_ANY))
-		return diag_errno(d, -errno, "cannot make %s jump", probe_progs[prog].name);
-	return 0;
-}
-
-static int load_likeness(struct probes *p, u32 prog, const struct call *call, struct diag *d)
-{
-	const struct bpf_program *like = part_of(p, prog, "", call->form);
-	struct likenesses *l = &p->likenesses[prog];
-	int *more = realloc(l->programs, (l->nr + 1) * sizeof(*more)), fd;
-
-	LIBBPF_OPTS(bpf_prog_load_opts, opts,
-		    .expected_attach_type = bpf_program__expected_attach_type(like),
-		    .attach_btf_id = call->id);
-
-	if (!more)
-		return -ENOMEM;
-	l->programs = more;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, bpf_program__name(like), "Dual BSD/GPL",
-			   bpf_program__insns(like), bpf_program__insn_cnt(like), &opts);
-	if (fd < 0)
-		return diag_errno(d, fd, "the kernel did not load %s for %s",
-				  probe_progs[prog].name, call->function);
-	l->programs[l->nr++] = fd;
-	return 0;
-}
-
-/* And what jumps for all others. */
-static int load_likenesses(struct probes *p, const struct calls *calls, int domain, struct diag *d)
-{
-	int r = 0;
-
-	for (u32 i = 0; r >= 0 && i < SN_NR_PROGS; i++) {
-		if (!is_for_calls(p, i, domain))
-			continue;
-		for (u32 form = 0; r >= 0 && form < ARRAY_SIZE(forms); form++)
-			if (first_of(calls, form))
-				r = set_jump(p, i, form, d);
-		for (u32 n = 1; r >= 0 && n < calls->nr; n++)
-			r = load_likeness(p, i, &calls->at[n], d);
-	}
-	return r;
-}
-
-static int attach_likenesses(struct likenesses *l)
-{
-	int fd;
-
-	l->links = calloc(l->nr + 1, sizeof(*l->links));
-	if (!l->links)
-		return -ENOMEM;
-	for (u32 i = 0; i < l->nr; i++)
-		l->links[i] = -1;
-	for (u32 i = 0; i < l->nr; i++) {
-		fd = bpf_raw_tracepoint_open(NULL, l->programs[i]);
-		if (fd < 0)
-			return -errno;
-		l->links[i] = fd;
-	}
-	return 0;
-}
-
-static void detach_likenesses(struct likenesses *l)
-{
-	for (u32 i = 0; l->links && i < l->nr; i++)
-		closep(&l->links[i]);
-	free(l->links);
-	l->links = NULL;
-}
-
-static void free_likenesses(struct likenesses *l)
-{
-	detach_likenesses(l);
-	for (u32 i = 0; i < l->nr; i++)
-		closep(&l->programs[i]);
-	free(l->programs);
-	*l = (struct likenesses){};
-}
+/* ---- what the kernel counts ---- */
 
 /* Adds what the kernel itself counts of a program. */
 static void add_info(struct probe_counts *c, int fd)
@@ -424,7 +256,7 @@ static void add_info(struct probe_counts *c, int fd)
 	c->nr_timed += info.run_cnt;
 }
 
-static void add_infos(const struct probes *p, u32 prog, struct probe_counts *c)
+void probe_add_infos(const struct probes *p, u32 prog, struct probe_counts *c)
 {
 	const struct likenesses *l = &p->likenesses[prog];
 
@@ -434,38 +266,9 @@ static void add_infos(const struct probes *p, u32 prog, struct probe_counts *c)
 		add_info(c, l->programs[i]);
 }
 
-/* Those that run now have ended when it returns true: the kernel waits for all its readers. */
-static bool wait_for_programs(void)
+bool probe_wait_for_programs(void)
 {
 	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-}
-
-/*
- * Of each function that a program leaves the kernel waits for all threads, a tenth of a
- * second. What jumps does nothing once there is nowhere to jump to: it may leave behind us.
- */
-static void leave_calls(struct probes *p, int domain)
-{
-	int fds[4 * SN_NR_CALLS];
-	u32 nr = 0, zero = 0;
-
-	for (u32 i = 0; i < SN_NR_PROGS; i++) {
-		struct likenesses *l = &p->likenesses[i];
-
-		if (!is_for_calls(p, i, domain) || !p->links[i])
-			continue;
-		for (u32 form = 0; form < ARRAY_SIZE(forms); form++)
-			(void)bpf_map_delete_elem(jump_map(p, i, form), &zero);
-		add_infos(p, i, &l->at_leave);
-		l->left = true;
-		fds[nr++] = bpf_link__fd(p->links[i]);
-		for (u32 n = 0; l->links && n < l->nr; n++)
-			if (l->links[n] >= 0 && nr < ARRAY_SIZE(fds))
-				fds[nr++] = l->links[n];
-	}
-	/* Those that had jumped have come back. */
-	if (nr && wait_for_programs())
-		(void)linger(fds, nr);
 }
 
 /* ---- loading ---- */
@@ -478,10 +281,12 @@ static void domain_failed(struct probes *p, int domain, const char *why)
 		if (p->programs[i])
 			say(&p->outcomes[i], PROBE_FAILED, "%.199s", why);
 		p->programs[i] = NULL;
-		free_likenesses(&p->likenesses[i]);
+		calls_free(&p->likenesses[i]);
 	}
 	bpf_object__close(p->objects[domain]);
 	p->objects[domain] = NULL;
+	if (p->first == domain)
+		p->first = -1;
 }
 
 static int load_domain(struct probes *p, const struct caps *caps, const struct probes_opts *opts,
@@ -505,9 +310,9 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 	p->objects[domain] = obj;
 	choose(p, caps, opts, domain);
 	for (u32 i = 0; !calls.nr && i < SN_NR_PROGS; i++)
-		if (is_for_calls(p, i, domain))
-			list_calls(caps, &opts->cfg, domain, &calls);
-	r = aim_first(p, &calls, domain, d);
+		if (calls_has_program(p, i, domain))
+			calls_list(caps, &opts->cfg, domain, &calls);
+	r = calls_aim(p, &calls, domain, d);
 	if (r < 0)
 		return r;
 	r = probe_set_rodata(obj, ".rodata.sn_cfg", &opts->cfg, sizeof(opts->cfg), d);
@@ -530,7 +335,46 @@ static int load_domain(struct probes *p, const struct caps *caps, const struct p
 				  domains[domain]->name);
 	if (p->first < 0)
 		p->first = domain;
-	return load_likenesses(p, &calls, domain, d);
+	return calls_load(p, &calls, domain, d);
+}
+
+/* A signal ends what the verifier does: so many of them, as of cpulimit(1), say nothing of the programs. */
+static int load_uninterrupted(struct probes *p, const struct caps *caps,
+			      const struct probes_opts *opts, int domain, struct diag *d)
+{
+	int r = load_domain(p, caps, opts, domain, d);
+
+	for (int attempt = 1; r == -EAGAIN && attempt < CAPS_ATTEMPTS; attempt++) {
+		domain_failed(p, domain, d->text);
+		r = load_domain(p, caps, opts, domain, d);
+	}
+	return r;
+}
+
+/* Is it locked memory alone that is missing? Then the caller waits for it. */
+static bool may_load_later(int r)
+{
+	return r == -EPERM && caps_locked_memory_is_held(0);
+}
+
+/* What the kernel does not take must not cost the stream: requests and details, then hooks on functions. */
+static int load_somehow(struct probes *p, const struct caps *caps, const struct probes_opts *opts,
+			int domain, struct diag *d)
+{
+	struct probes_opts some = *opts;
+	struct caps less = *caps;
+	int r = load_uninterrupted(p, caps, opts, domain, d);
+
+	for (int attempt = 1; r < 0 && !opts->only && attempt < 4; attempt++) {
+		if (may_load_later(r) || r == -EAGAIN)
+			break;
+		some.fewer = attempt & 1;
+		if (attempt == 2)
+			caps_leave_out(&less, 0, d->text);
+		domain_failed(p, domain, d->text);
+		r = load_uninterrupted(p, &less, &some, domain, d);
+	}
+	return r;
 }
 
 /* A ring for every cpu that is online; one that comes later has none, and its losses are counted. */
@@ -573,7 +417,6 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 {
 	_cleanup_(probes_freep) struct probes *p = calloc(1, sizeof(*p));
 	struct probes_opts opts = *given;
-	struct caps less;
 	struct diag why;
 	int r;
 
@@ -583,6 +426,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 	opts.cfg.task_storage = caps->task_storage.yes;
 	opts.cfg.preempts_functions = caps->preempts.yes;
 	opts.cfg.preempts_tracepoints = caps->preempted.yes;
+	opts.cfg.page_shift = (u8)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	p->first = -1;
 	p->cfg = opts.cfg;
 	p->nr_cpus = cpus_max() + 1;
@@ -593,18 +437,11 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 		if (i && !(domains[i]->events & opts.cfg.events))
 			continue;
 		why = (struct diag){};
-		r = load_domain(p, caps, &opts, i, &why);
-		if (r < 0 && !opts.only && (caps->fentry.yes || caps->kprobes.yes)) {
-			/* Hooks on functions that the kernel does not take must not cost the stream. */
-			less = *caps;
-			caps_leave_out(&less, 0, why.text);
-			domain_failed(p, i, why.text);
-			r = load_domain(p, &less, &opts, i, &why);
-		}
+		r = load_somehow(p, caps, &opts, i, &why);
 		if (r >= 0)
 			continue;
 		domain_failed(p, i, why.text);
-		if (i == 0)
+		if (i == 0 || may_load_later(r))
 			return diag_err(d, r, "%s", why.text);
 	}
 	r = make_rings(p, d);
@@ -615,11 +452,11 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 	return 0;
 }
 
-static void detach_program(struct probes *p, u32 prog)
+void probe_detach_program(struct probes *p, u32 prog)
 {
 	bpf_link__destroy(p->links[prog]);
 	p->links[prog] = NULL;
-	detach_likenesses(&p->likenesses[prog]);
+	calls_detach(&p->likenesses[prog]);
 }
 
 /* Attaches a program of NEED_KCALLS to all functions of its domain. */
@@ -636,15 +473,28 @@ static struct bpf_link *attach_to_calls(const struct probes *p, enum sn_prog pro
 	return bpf_program__attach_kprobe_multi_opts(p->programs[prog], NULL, &opts);
 }
 
+/* Lets another program jump to this one. */
+static int attach_to_jump(struct probes *p, enum sn_prog prog)
+{
+	int fd = bpf_program__fd(p->programs[prog]);
+	char name[64];
+	u32 zero = 0;
+
+	(void)snprintf(name, sizeof(name), "%s_jump", probe_progs[prog].name);
+	return bpf_map_update_elem(probes_map(p, name), &zero, &fd, BPF_ANY) ? -errno : 0;
+}
+
 static int attach_program(struct probes *p, enum sn_prog prog)
 {
 	if (probe_progs[prog].need == NEED_ITER)
 		return 0; /* runs when it is asked to */
+	if (probe_progs[prog].need == NEED_JUMP)
+		return attach_to_jump(p, prog);
 	if (probe_progs[prog].need == NEED_KCALLS)
 		p->links[prog] = attach_to_calls(p, prog);
 	else
 		p->links[prog] = bpf_program__attach(p->programs[prog]);
-	return p->links[prog] ? attach_likenesses(&p->likenesses[prog]) : -errno;
+	return p->links[prog] ? calls_attach(&p->likenesses[prog]) : -errno;
 }
 
 /* Last ones first: what is seen to begin is seen to end. */
@@ -660,7 +510,9 @@ static u32 attach_domain(struct probes *p, int domain)
 		r = attach_program(p, i);
 		if (r < 0) {
 			say(&p->outcomes[i], PROBE_FAILED, "did not attach: %s", strerror(-r));
-			detach_program(p, i);
+			probe_detach_program(p, i);
+		} else if (domains[domain]->attached) {
+			domains[domain]->attached(p->objects[domain], i);
 		}
 		nr += p->links[i] != NULL;
 	}
@@ -685,12 +537,13 @@ void probes_detach(struct probes *p)
 	if (!p->may_run)
 		return;
 	for (int domain = NR_DOMAINS; domain-- > 0;) {
-		leave_calls(p, domain);
+		calls_stop(p, domain);
 		for (u32 i = 0; i < SN_NR_PROGS; i++)
-			if (probe_domain_of(i) == domain)
-				detach_program(p, i);
+			if (probe_domain_of(i) == domain && !p->likenesses[i].left)
+				probe_detach_program(p, i);
 	}
-	(void)wait_for_programs();
+	calls_leave(p);
+	(void)probe_wait_for_programs();
 	p->may_run = false;
 }
 
@@ -700,7 +553,7 @@ void probes_free(struct probes *p)
 		return;
 	probes_detach(p);
 	for (u32 i = 0; i < SN_NR_PROGS; i++)
-		free_likenesses(&p->likenesses[i]);
+		calls_free(&p->likenesses[i]);
 	for (u32 i = 0; i < p->nr_rings; i++)
 		(void)close(p->rings[i]);
 	free(p->rings);
@@ -755,7 +608,7 @@ void probes_counts(const struct probes *p, enum sn_prog prog, struct probe_count
 	if (l->left)
 		*ret = l->at_leave;
 	else
-		add_infos(p, prog, ret);
+		probe_add_infos(p, prog, ret);
 	for (u32 i = 0; i < p->nr_cpus; i++)
 		for (u32 o = 0; o < SN_NR_OUTCOMES; o++)
 			ret->by_outcome[o] += p->cpus[i].outcomes[prog][o];

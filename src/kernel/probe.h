@@ -23,6 +23,9 @@ enum probe_need {
 	NEED_TP_BTF1, /* the same with exactly so many arguments */
 	NEED_TP_BTF2,
 	NEED_TP_BTF3,
+	NEED_TP_BTF4,
+	NEED_TP_BTF5,
+	NEED_TP_BTF7 = NEED_TP_BTF + 7,
 	NEED_FENTRY,      /* a function that can be hooked */
 	NEED_FENTRY_ARGS, /* the same, with arguments of any type read */
 	/*
@@ -34,13 +37,21 @@ enum probe_need {
 	NEED_CALLS,
 	NEED_KCALLS, /* the same functions, probed by one program */
 	NEED_KPROBE, /* a function that can be probed */
-	NEED_ITER,   /* an iterator */
+	/*
+	 * The program of that name, which jumps to this one through the map <name>_jump and counts
+	 * its outcomes as its own; and bpf_loop().
+	 */
+	NEED_JUMP,
+	NEED_ITER, /* an iterator */
 };
 
 enum probe_role {
 	ROLE_REQUIRED, /* without its group the domain sees nothing */
 	ROLE_OPTIONAL,
 	ROLE_KTHREADS, /* shows what the kernel's own threads do */
+	ROLE_REQUESTS, /* shows what outlasts its call */
+	/* Tells more of rows that others make, and would tell it wrong where the kernel leaves out runs of it. */
+	ROLE_DETAIL,
 };
 
 /* A row of progs.def. */
@@ -84,6 +95,8 @@ struct probe_domain {
 	/* Fills the domain's own read-only data before loading; may be NULL. */
 	int (*setup)(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
 		     struct diag *d);
+	/* A program of the domain is attached; may be NULL. */
+	void (*attached)(struct bpf_object *obj, enum sn_prog prog);
 	const char *const
 		*tables; /* maps whose size can be chosen; NULL behind the last, or NULL */
 	const struct probe_extra *extras; /* NULL: all events come from the required groups */
@@ -125,6 +138,7 @@ struct probes_opts {
 	u32 prio_ring_bytes; /* of the shared one; 0 is 2 MiB */
 	u32 table_entries; /* of the table of threads, and each of the domains' tables; 0 is as declared */
 	bool kthreads; /* threads of the kernel may be wanted */
+	bool fewer;    /* nothing of ROLE_REQUESTS and ROLE_DETAIL */
 	/* Exactly these of the SN_NR_PROGS, if they can be; NULL: the first that can be of each group. */
 	const bool *only;
 };

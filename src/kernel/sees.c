@@ -14,6 +14,10 @@ static bool is_preempted(const struct probes *p, enum probe_need need)
 	case NEED_TP_BTF1:
 	case NEED_TP_BTF2:
 	case NEED_TP_BTF3:
+	case NEED_TP_BTF4:
+	case NEED_TP_BTF5:
+	case NEED_TP_BTF7:
+	case NEED_JUMP:
 		return probes_cfg(p)->preempts_tracepoints;
 	case NEED_FENTRY:
 	case NEED_FENTRY_ARGS:
@@ -106,6 +110,15 @@ static bool group_is_attached(const struct probes *p, int domain, const char *gr
 	return false;
 }
 
+/* Does the group tell more of rows that others make? */
+static bool is_detail(int domain, const char *group)
+{
+	for (u32 i = 0; i < SN_NR_PROGS; i++)
+		if (probe_domain_of(i) == domain && !strcmp(probe_progs[i].group, group))
+			return probe_progs[i].role == ROLE_DETAIL;
+	return false;
+}
+
 /* Is a part of the event attached, if it has any? */
 static bool sees_part(const struct probes *p, int domain, u32 slot, const char **ret_why)
 {
@@ -114,7 +127,8 @@ static bool sees_part(const struct probes *p, int domain, u32 slot, const char *
 	if (!x)
 		return true;
 	for (; x->group; x++)
-		if (x->slot == slot && group_is_attached(p, domain, x->group, ret_why))
+		if (x->slot == slot && !is_detail(domain, x->group) &&
+		    group_is_attached(p, domain, x->group, ret_why))
 			return true;
 	return false;
 }

@@ -11,7 +11,7 @@
 /* What is off falls away before the verifier looks: it sees all of it, and the least. */
 static const struct sn_cfg bare = {
 	.events = ~0ull,
-	.calls = ~0ull,
+	.calls = { .bits = { [0 ... SN_CALL_WORDS - 1] = ~0ull } },
 	.blk_ops = ~0u,
 	.max_bytes = ~0ull,
 	.last_sector = ~0ull,

@@ -21,6 +21,17 @@ static void print_name(struct buf *b, u64 v, const char *const *names, size_t nr
 		buf_printf(b, "unknown(%llu)", (unsigned long long)v);
 }
 
+/* The same of numbers that are far apart. False: it has no name. */
+static bool print_named(struct buf *b, u64 v, const struct named *names, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (names[i].value == v) {
+			buf_puts(b, names[i].name);
+			return true;
+		}
+	return false;
+}
+
 /* The names of the set bits, joined by '|'; bits without a name in hex, last. */
 static void print_set(struct buf *b, u64 v, const struct named *names, size_t nr)
 {
@@ -112,6 +123,20 @@ static void print_cause(struct buf *b, u64 v)
 static void print_known(struct buf *b, u64 v)
 {
 	static const char *const names[] = { SN_KNOWNS(X) };
+
+	print_name(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_addition(struct buf *b, u64 v)
+{
+	static const char *const names[] = { SN_ADDITIONS(X) };
+
+	print_name(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_removal(struct buf *b, u64 v)
+{
+	static const char *const names[] = { SN_REMOVALS(X) };
 
 	print_name(b, v, names, ARRAY_SIZE(names));
 }
@@ -235,12 +260,8 @@ static void print_fs(struct buf *b, u64 v)
 		{ 0x786f4256, "vboxsf" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].value == v) {
-			buf_puts(b, names[i].name);
-			return;
-		}
-	buf_printf(b, "FS(0x%llx)", (unsigned long long)v);
+	if (!print_named(b, v, names, ARRAY_SIZE(names)))
+		buf_printf(b, "FS(0x%llx)", (unsigned long long)v);
 }
 
 /* clang-format off */
@@ -328,6 +349,197 @@ static void print_sync_flags(struct buf *b, u64 v)
 	};
 
 	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_splice_flags(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 1, "SPLICE_F_MOVE" },
+		{ 2, "SPLICE_F_NONBLOCK" },
+		{ 4, "SPLICE_F_MORE" },
+		{ 8, "SPLICE_F_GIFT" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+/* Bit 0x200 is AT_EACCESS to faccessat2(2), which no row is of. */
+static void print_at_flags(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 0x100, "AT_SYMLINK_NOFOLLOW" }, { 0x200, "AT_REMOVEDIR" },
+		{ 0x400, "AT_SYMLINK_FOLLOW" },   { 0x800, "AT_NO_AUTOMOUNT" },
+		{ 0x1000, "AT_EMPTY_PATH" },      { 0x2000, "AT_STATX_FORCE_SYNC" },
+		{ 0x4000, "AT_STATX_DONT_SYNC" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_statx_mask(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 0x1, "STATX_TYPE" },
+		{ 0x2, "STATX_MODE" },
+		{ 0x4, "STATX_NLINK" },
+		{ 0x8, "STATX_UID" },
+		{ 0x10, "STATX_GID" },
+		{ 0x20, "STATX_ATIME" },
+		{ 0x40, "STATX_MTIME" },
+		{ 0x80, "STATX_CTIME" },
+		{ 0x100, "STATX_INO" },
+		{ 0x200, "STATX_SIZE" },
+		{ 0x400, "STATX_BLOCKS" },
+		{ 0x800, "STATX_BTIME" },
+		{ 0x1000, "STATX_MNT_ID" },
+		{ 0x2000, "STATX_DIOALIGN" },
+		{ 0x4000, "STATX_MNT_ID_UNIQUE" },
+		{ 0x8000, "STATX_SUBVOL" },
+		{ 0x10000, "STATX_WRITE_ATOMIC" },
+		{ 0x20000, "STATX_DIO_READ_ALIGN" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_falloc_flags(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 0x1, "FALLOC_FL_KEEP_SIZE" },      { 0x2, "FALLOC_FL_PUNCH_HOLE" },
+		{ 0x4, "FALLOC_FL_NO_HIDE_STALE" },  { 0x8, "FALLOC_FL_COLLAPSE_RANGE" },
+		{ 0x10, "FALLOC_FL_ZERO_RANGE" },    { 0x20, "FALLOC_FL_INSERT_RANGE" },
+		{ 0x40, "FALLOC_FL_UNSHARE_RANGE" }, { 0x80, "FALLOC_FL_WRITE_ZEROES" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_rename_flags(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 1, "RENAME_NOREPLACE" },
+		{ 2, "RENAME_EXCHANGE" },
+		{ 4, "RENAME_WHITEOUT" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+void kind_print_prot(struct buf *b, u64 v, enum kind_arch arch)
+{
+	static const struct named names[] = {
+		{ 1, "PROT_READ" },
+		{ 2, "PROT_WRITE" },
+		{ 4, "PROT_EXEC" },
+		{ 8, "PROT_SEM" },
+		{ 0x1000000, "PROT_GROWSDOWN" },
+		{ 0x2000000, "PROT_GROWSUP" },
+		{ 0x10, "PROT_BTI" }, /* the rest: of arm64 alone */
+		{ 0x20, "PROT_MTE" },
+	};
+
+	if (v)
+		print_set(b, v, names, ARRAY_SIZE(names) - (arch == KIND_ARM64 ? 0 : 2));
+	else
+		buf_puts(b, "PROT_NONE");
+}
+
+static void print_prot(struct buf *b, u64 v)
+{
+	kind_print_prot(b, v, KIND_THIS_ARCH);
+}
+
+/* The kind of mapping is a number, and so is the size of huge pages, by its logarithm. */
+void kind_print_map_flags(struct buf *b, u64 v, enum kind_arch arch)
+{
+	static const struct named kinds[] = {
+		{ 1, "MAP_SHARED" },
+		{ 2, "MAP_PRIVATE" },
+		{ 3, "MAP_SHARED_VALIDATE" },
+		{ 8, "MAP_DROPPABLE" },
+	};
+	static const struct named names[] = {
+		{ 0x10, "MAP_FIXED" },
+		{ 0x20, "MAP_ANONYMOUS" },
+		{ 0x100, "MAP_GROWSDOWN" },
+		{ 0x800, "MAP_DENYWRITE" },
+		{ 0x1000, "MAP_EXECUTABLE" },
+		{ 0x2000, "MAP_LOCKED" },
+		{ 0x4000, "MAP_NORESERVE" },
+		{ 0x8000, "MAP_POPULATE" },
+		{ 0x10000, "MAP_NONBLOCK" },
+		{ 0x20000, "MAP_STACK" },
+		{ 0x40000, "MAP_HUGETLB" },
+		{ 0x80000, "MAP_SYNC" },
+		{ 0x100000, "MAP_FIXED_NOREPLACE" },
+		{ 0x40, "MAP_32BIT" }, /* the rest: of x86 alone */
+		{ 0x80, "MAP_ABOVE4G" },
+	};
+	size_t nr = ARRAY_SIZE(names) - (arch == KIND_ARM64 ? 2 : 0), start = b->len;
+	u64 huge = v & 0x40000 ? v >> 26 & 63 : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if ((v & 15) != kinds[i].value)
+			continue;
+		buf_puts(b, kinds[i].name);
+		v &= ~15ull;
+		break;
+	}
+	if (b->len > start && v)
+		buf_putc(b, '|');
+	print_set(b, v - (huge << 26), names, nr);
+	if (huge)
+		buf_printf(b, "|%u<<MAP_HUGE_SHIFT", (unsigned int)huge);
+}
+
+static void print_map_flags(struct buf *b, u64 v)
+{
+	kind_print_map_flags(b, v, KIND_THIS_ARCH);
+}
+
+static void print_mremap_flags(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 1, "MREMAP_MAYMOVE" },
+		{ 2, "MREMAP_FIXED" },
+		{ 4, "MREMAP_DONTUNMAP" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_msync_flags(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 1, "MS_ASYNC" },
+		{ 2, "MS_INVALIDATE" },
+		{ 4, "MS_SYNC" },
+	};
+
+	print_set(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_advice(struct buf *b, u64 v)
+{
+	static const struct named names[] = {
+		{ 0, "MADV_NORMAL" },          { 1, "MADV_RANDOM" },
+		{ 2, "MADV_SEQUENTIAL" },      { 3, "MADV_WILLNEED" },
+		{ 4, "MADV_DONTNEED" },        { 8, "MADV_FREE" },
+		{ 9, "MADV_REMOVE" },          { 10, "MADV_DONTFORK" },
+		{ 11, "MADV_DOFORK" },         { 12, "MADV_MERGEABLE" },
+		{ 13, "MADV_UNMERGEABLE" },    { 14, "MADV_HUGEPAGE" },
+		{ 15, "MADV_NOHUGEPAGE" },     { 16, "MADV_DONTDUMP" },
+		{ 17, "MADV_DODUMP" },         { 18, "MADV_WIPEONFORK" },
+		{ 19, "MADV_KEEPONFORK" },     { 20, "MADV_COLD" },
+		{ 21, "MADV_PAGEOUT" },        { 22, "MADV_POPULATE_READ" },
+		{ 23, "MADV_POPULATE_WRITE" }, { 24, "MADV_DONTNEED_LOCKED" },
+		{ 25, "MADV_COLLAPSE" },       { 100, "MADV_HWPOISON" },
+		{ 101, "MADV_SOFT_OFFLINE" },  { 102, "MADV_GUARD_INSTALL" },
+		{ 103, "MADV_GUARD_REMOVE" },
+	};
+
+	if (!print_named(b, v, names, ARRAY_SIZE(names)))
+		buf_printf(b, "unknown(%llu)", (unsigned long long)v);
 }
 
 /* The kernel's first real-time signal is 32; the C library keeps two for itself. */

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 
-/* Architectures that number the flags of open(2) in their own way. */
+/* Architectures that number flags in their own way. */
 enum kind_arch {
 	KIND_X86_64, /* and all that use the generic numbers */
 	KIND_ARM64,
@@ -22,5 +22,8 @@ enum kind_arch {
 
 /* Flags of open(2) as the kernel of that architecture numbers them. */
 void kind_print_open_flags(struct buf *b, u64 flags, enum kind_arch arch);
+/* The same of mmap(2). */
+void kind_print_prot(struct buf *b, u64 v, enum kind_arch arch);
+void kind_print_map_flags(struct buf *b, u64 v, enum kind_arch arch);
 
 #endif

@@ -6,22 +6,59 @@
 #ifndef SONDE_SCHEMA_VALUES_H
 #define SONDE_SCHEMA_VALUES_H
 
+#include "base/types.h"
+
 /* clang-format off */
 
-/* The call that asked for an operation; the text is the row's name. First, by event, system calls. */
-#define SN_READ_CALLS(X)  X(read) X(pread64) X(readv) X(preadv) X(preadv2)
-#define SN_WRITE_CALLS(X) X(write) X(pwrite64) X(writev) X(pwritev) X(pwritev2)
-#define SN_OPEN_CALLS(X)  X(open) X(openat) X(openat2) X(creat) X(open_by_handle_at)
-#define SN_CLOSE_CALLS(X) X(close)
-#define SN_SYNC_CALLS(X)  X(fsync) X(fdatasync) X(sync_file_range) X(syncfs) X(sync)
+/*
+ * The call that asked for an operation; the text is the row's name. G(event, calls): those that
+ * rows of an event are of. First system calls.
+ */
+#define SN_SYSTEM_CALLS(G, X)                                                                \
+	G(vfs_read,      X(read) X(pread64) X(readv) X(preadv) X(preadv2))                   \
+	G(vfs_write,     X(write) X(pwrite64) X(writev) X(pwritev) X(pwritev2))              \
+	G(vfs_open,      X(open) X(openat) X(openat2) X(creat) X(open_by_handle_at))         \
+	G(vfs_close,     X(close))                                                           \
+	G(vfs_fsync,     X(fsync) X(fdatasync) X(sync_file_range) X(syncfs) X(sync))         \
+	G(vfs_copy,      X(copy_file_range) X(splice) X(sendfile) X(tee) X(vmsplice))        \
+	G(vfs_unlink,    X(unlink) X(unlinkat) X(rmdir))                                     \
+	G(vfs_mkdir,     X(mkdir) X(mkdirat))                                                \
+	G(vfs_mknod,     X(mknod) X(mknodat))                                                \
+	G(vfs_symlink,   X(symlink) X(symlinkat))                                            \
+	G(vfs_rename,    X(rename) X(renameat) X(renameat2))                                 \
+	G(vfs_link,      X(link) X(linkat))                                                  \
+	G(vfs_getattr,   X(stat) X(lstat) X(fstat) X(newfstatat) X(statx))                   \
+	G(vfs_setattr,   X(chmod) X(fchmod) X(fchmodat) X(chown) X(lchown) X(fchown)         \
+			 X(fchownat) X(utime) X(utimes) X(futimesat) X(utimensat))           \
+	G(vfs_truncate,  X(truncate) X(ftruncate))                                           \
+	G(vfs_fallocate, X(fallocate))                                                       \
+	G(vfs_readdir,   X(getdents) X(getdents64))                                          \
+	G(vfs_chdir,     X(chdir) X(fchdir))                                                 \
+	G(vfs_mmap,      X(mmap))                                                            \
+	G(vfs_munmap,    X(munmap))                                                          \
+	G(vfs_mremap,    X(mremap))                                                          \
+	G(vfs_msync,     X(msync))                                                           \
+	G(vfs_madvise,   X(madvise))
 /* And the ways of the kernel's own threads. */
-#define SN_KERNEL_READ_CALLS(X)  X(iter_read) X(kernel_read)
-#define SN_KERNEL_WRITE_CALLS(X) X(iter_write) X(kernel_write)
-#define SN_KERNEL_SYNC_CALLS(X)  X(vfs_fsync)
+#define SN_KERNEL_CALLS(G, X)                                                                \
+	G(vfs_read,  X(iter_read) X(kernel_read))                                            \
+	G(vfs_write, X(iter_write) X(kernel_write))                                          \
+	G(vfs_fsync, X(vfs_fsync))
+/* And requests, whose calls return before they end. */
+#define SN_REQUEST_CALLS(G, X)                                                               \
+	G(vfs_read,  X(io_uring_read) X(io_uring_readv) X(io_uring_read_fixed)               \
+		     X(io_uring_readv_fixed) X(aio_pread) X(aio_preadv))                     \
+	G(vfs_write, X(io_uring_write) X(io_uring_writev) X(io_uring_write_fixed)            \
+		     X(io_uring_writev_fixed) X(aio_pwrite) X(aio_pwritev))                  \
+	G(vfs_fsync, X(io_uring_fsync) X(io_uring_fdatasync) X(io_uring_sync_file_range)     \
+		     X(aio_fsync) X(aio_fdsync))
+
+#define SN_CALLS_ALONE(event, calls) calls
 #define SN_CALLS(X)                                                                          \
 	X(unknown)                                                                           \
-	SN_READ_CALLS(X) SN_WRITE_CALLS(X) SN_OPEN_CALLS(X) SN_CLOSE_CALLS(X) SN_SYNC_CALLS(X) \
-	SN_KERNEL_READ_CALLS(X) SN_KERNEL_WRITE_CALLS(X) SN_KERNEL_SYNC_CALLS(X)
+	SN_SYSTEM_CALLS(SN_CALLS_ALONE, X)                                                   \
+	SN_KERNEL_CALLS(SN_CALLS_ALONE, X)                                                   \
+	SN_REQUEST_CALLS(SN_CALLS_ALONE, X)
 
 /*
  * Why records were lost. By the kernel's side: ring, map, missed. By the writer: it was too
@@ -35,6 +72,12 @@
 
 /* Who asked for an operation. */
 #define SN_ORIGINS(X) X(user) X(kernel)
+
+/* Why pages came into the page cache: a read missed them, or was ahead of itself, or they were written. */
+#define SN_ADDITIONS(X) X(unknown) X(missed) X(ahead) X(written)
+
+/* Why pages left the page cache. */
+#define SN_REMOVALS(X) X(unknown) X(reclaimed) X(unlinked) X(truncated) X(invalidated)
 
 /* What a block row stands for. */
 #define SN_BLK_KINDS(X) X(rq) X(bio)
@@ -67,10 +110,32 @@
 	X(lost_map)  /* a table was full */
 
 enum sn_call     {
+	SN_CALL_unknown,
 #define X(name) SN_CALL_##name,
-	SN_CALLS(X) SN_NR_CALLS
+/* And the last of each event's: the number behind it is the next call's, too. */
+#define G(event, calls) calls SN_END_##event, SN_LAST_##event = SN_END_##event - 1,
+	SN_SYSTEM_CALLS(G, X)
+#undef G
+	SN_KERNEL_CALLS(SN_CALLS_ALONE, X)
+#define G(event, calls) calls SN_REQUEST_END_##event, SN_REQUEST_LAST_##event = SN_REQUEST_END_##event - 1,
+	SN_REQUEST_CALLS(G, X)
+#undef G
 #undef X
+	SN_NR_CALLS
 };
+/* A set of calls. */
+#define SN_CALL_WORDS 2
+struct sn_call_set {
+	u64 bits[SN_CALL_WORDS];
+};
+_Static_assert(SN_NR_CALLS <= 64 * SN_CALL_WORDS, "a set of calls has a bit for each");
+
+static inline __attribute__((always_inline)) int sn_has_call(const volatile struct sn_call_set *set,
+							     u32 call)
+{
+	return set->bits[call / 64 % SN_CALL_WORDS] >> call % 64 & 1;
+}
+
 enum sn_cause    {
 #define X(name) SN_CAUSE_##name,
 	SN_CAUSES(X) SN_NR_CAUSES
@@ -84,6 +149,16 @@ enum sn_known    {
 enum sn_origin   {
 #define X(name) SN_ORIGIN_##name,
 	SN_ORIGINS(X) SN_NR_ORIGINS
+#undef X
+};
+enum sn_addition {
+#define X(name) SN_ADDITION_##name,
+	SN_ADDITIONS(X) SN_NR_ADDITIONS
+#undef X
+};
+enum sn_removal  {
+#define X(name) SN_REMOVAL_##name,
+	SN_REMOVALS(X) SN_NR_REMOVALS
 #undef X
 };
 enum sn_blk_kind {

@@ -79,10 +79,11 @@ static void check_values(const struct cmd *cmd, const char *opts, const char *be
 static void use_filter(const struct filter_opts *f)
 {
 	static struct sn_dfa dfa;
-	u32 nr[SN_NR_EVENTS] = {}, blk_ops;
+	struct op_set ops, every = {};
+	u32 nr[SN_NR_EVENTS] = {};
 	struct fields fields;
 	struct diag d = {};
-	u64 events, calls;
+	u64 events;
 
 	if (select_streams(&f->streams, false, &events, &d) == 0) {
 		must(events && !(events & ~select_all()));
@@ -98,8 +99,9 @@ static void use_filter(const struct filter_opts *f)
 		must(d.text[0]);
 	else
 		must(events && !(events & ~select_all()));
-	if (select_ops(&f->ops, &calls, &blk_ops, &d) == 0)
-		must(calls || blk_ops);
+	(void)select_ops(&(struct opt_strings){}, &every, &d);
+	if (select_ops(&f->ops, &ops, &d) == 0)
+		must(op_set_meets(&ops, &every));
 	if (f->comm && dfa_compile(&f->comm, 1, &dfa, &d) < 0)
 		must(d.text[0]);
 }

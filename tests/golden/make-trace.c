@@ -50,6 +50,7 @@ struct record {
 		struct sn_vfs_close vfs_close;
 		struct sn_vfs_fsync vfs_fsync;
 		struct sn_block_io block_io;
+		struct sn_pagecache_remove pagecache_remove; /* the others are like it */
 		struct sn_lost lost;
 		struct sn_clock clock;
 		u8 bytes[1024];
@@ -190,10 +191,15 @@ static void read_row(struct story *s, u32 pid, const char *path, u64 dur, s64 re
 {
 	struct record r = begin(s, SN_EV_vfs_read, pid);
 	bool is_pipe = path && !strncmp(path, "pipe:", 5);
+	u32 pages = (u32)(ret + 4095) / 4096, missed = dur >= MS / 4 ? pages : 0;
 
 	r.path = path;
 	r.known = path ? "exact" : NULL;
 	r.hdr.op = op;
+	if (path && !is_pipe && ret > 0) { /* what takes long was not in memory */
+		sn_set(&r.vfs_read, hit_pages, pages - missed);
+		sn_set(&r.vfs_read, miss_pages, missed);
+	}
 	r.vfs_read.dur_ns = dur;
 	r.vfs_read.requested_bytes = 131072;
 	r.vfs_read.ret = ret;
@@ -295,6 +301,23 @@ static void block_row(struct story *s, u32 pid, u64 op, u32 dev, u32 blk_op, u64
 	put(s, &r);
 }
 
+static void pages_row(struct story *s, u16 id, u32 pid, const char *path, u64 ino, u64 index,
+		      u32 pages, u8 why)
+{
+	struct record r = begin(s, id, pid);
+
+	r.path = path;
+	r.known = path ? "exact" : NULL;
+	r.pagecache_remove.ino = ino;
+	r.pagecache_remove.index = index;
+	r.pagecache_remove.pages = pages;
+	r.pagecache_remove.dev = path ? DISK : SSD;
+	r.pagecache_remove.fs_magic = EXT4;
+	r.pagecache_remove.file_type = S_IFREG;
+	r.pagecache_remove.removal = why;
+	put(s, &r);
+}
+
 static void hole(struct story *s, u16 of, u32 cause, u64 nr, u64 first, u64 last)
 {
 	struct record r = begin(s, SN_EV_lost, 0);
@@ -365,6 +388,9 @@ static void parse(struct story *s)
 
 	s->now = 20 * MS;
 	open_row(s, PARSER, path, 31 * US, 3);
+	for (u32 i = 0; i < 20; i++)
+		pages_row(s, SN_EV_pagecache_add, PARSER, path, 100, i * 640, 640,
+			  i % 5 ? SN_ADDITION_ahead : SN_ADDITION_missed);
 	for (u32 i = 0; i < 400; i++) {
 		u64 op = ++s->op;
 
@@ -420,6 +446,12 @@ static void store(struct story *s)
 		block_row(s, KWORKER, 0, DISK, 1, 500000 + i * 80000, 16384, 2 * MS,
 			  6 * MS + i * 300 * US);
 	}
+	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 0, 16, 0);
+	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 64, 1, 0);
+	pages_row(s, SN_EV_pagecache_remove, KWORKER, "/home/ann/input data.csv", 100, 0, 640,
+		  SN_REMOVAL_reclaimed);
+	pages_row(s, SN_EV_pagecache_remove, STORE, db, 200, 64, 1, SN_REMOVAL_truncated);
+	pages_row(s, SN_EV_pagecache_remove, STORE, NULL, 815, 0, 4, SN_REMOVAL_invalidated);
 	exit_row(s, STORE, s->now - 12 * MS, 0, 0);
 	hole(s, SN_EV_vfs_read, SN_CAUSE_ring, 120, 3100 * MS, 3112 * MS);
 	hole(s, SN_EV_vfs_read, SN_CAUSE_ring, 30, 3300 * MS, 3301 * MS);

@@ -248,6 +248,17 @@ def rows_of(lines, event=None):
     return rows
 
 
+# Parts of streams, as NEEDS has them after a colon, and sonde's own words for them.
+PARTS = {
+    "kthreads": "what the kernel's threads do",
+    "uring": "requests of io_uring",
+    "uring_refused": "requests that io_uring refuses",
+    "aio": "requests of AIO",
+    "names": "where names lead",
+    "pages": "hits in the page cache",
+}
+
+
 class Doctor:
     """What sonde says it can see here: name -> (seen, why not)."""
 
@@ -262,8 +273,9 @@ class Doctor:
             return
         self.known = {name: (item["seen"], item["why"])
                       for name, item in report.get("streams", {}).items()}
-        self.known.update(("%s:kthreads" % name, (item["whole"], item["lacks"]))
-                          for name, item in report.get("streams", {}).items())
+        self.known.update(("%s:%s" % (name, part), (words not in item["lacks"], item["lacks"]))
+                          for name, item in report.get("streams", {}).items()
+                          for part, words in PARTS.items())
         self.known.update((name, (item["yes"], item["why"]))
                           for name, item in report.get("kernel", {}).items())
         self.known["loops"] = self.known["loops in a helper"]

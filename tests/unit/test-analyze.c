@@ -6,6 +6,7 @@
 
 #include "analyze/fileops.h"
 #include "analyze/manifest.h"
+#include "analyze/pages.h"
 #include "schema/values.h"
 
 /* What an analysis is made of, and a batch that grows row by row. */
@@ -15,7 +16,7 @@ static struct disks disks;
 static struct fileops fileops;
 static struct intern pool;
 static struct batch *batch;
-static const char *row_cmdline; /* of the rows that one() makes */
+static const char *row_cmdline, *row_to_path; /* of the rows that one() makes */
 
 static void start(u64 from_ns, u64 to_ns, u32 max_slow)
 {
@@ -49,6 +50,8 @@ static const struct batch *one(const void *rec, size_t size, const char *comm, c
 		names.str[SN_D_comm] = intern(&pool, comm, strlen(comm));
 	if (path)
 		names.str[SN_D_path] = intern(&pool, path, strlen(path));
+	if (row_to_path)
+		names.str[SN_D_to_path] = intern(&pool, row_to_path, strlen(row_to_path));
 	if (row_cmdline)
 		names.str[SN_D_cmdline] = intern(&pool, row_cmdline, strlen(row_cmdline));
 	check_eq(batch_append(batch, rec, size, &names), 0);
@@ -186,6 +189,37 @@ TEST(children_hang_below_their_parents)
 	check_eq(procs.at[parent].parent, procs_find(&procs, 1, 1000));
 	check(procs.at[procs_find(&procs, 30, 800)].parent == PROC_NONE ||
 	      procs.at[procs_find(&procs, 31, 800)].parent == PROC_NONE);
+	stop();
+}
+
+/* Many are under way at once: their sum is no time of anybody. */
+TEST(requests_are_kept_apart)
+{
+	struct sn_vfs_read e = { HDR(vfs_read, 2000, 10, 5), .dur_ns = 700, .ret = 64,
+				 .call = SN_CALL_io_uring_read };
+	const struct proc_use *use;
+
+	start(0, UINT64_MAX, 0);
+	check_eq(procs_build(&procs), 0);
+	check_eq(disks_build(&disks), 0);
+	read_file(1000, 10, 4, "/a", 100, 32, 0100000);
+	sn_set(&e, dev, 8u << 20);
+	sn_set(&e, ino, 7);
+	sn_set(&e, file_type, 0100000);
+	check_eq(fileops_batch(&fileops, one(&e, sizeof(e), "cat", "/a")), 0);
+	e.call = SN_CALL_aio_preadv;
+	e.dur_ns = 800;
+	check_eq(fileops_batch(&fileops, one(&e, sizeof(e), "cat", "/a")), 0);
+	check_eq(fileops_build(&fileops), 0);
+	check_eq(fileops.times[FILE_READ].all.nr, 1);
+	check_eq(fileops.times[FILE_READ].all.time_ns, 100);
+	check_eq(fileops.requests[FILE_READ].all.nr, 2);
+	check_eq(fileops.requests[FILE_READ].all.time_ns, 1500);
+	use = fileops_of_proc(&fileops, procs_find(&procs, 10, 2000));
+	check_eq(use->ops[FILE_READ].time_ns, 100);
+	check_eq(use->requests.nr, 2);
+	check_eq(use->bytes_read, 32 + 64 + 64);
+	check_eq(fileops.files[0].ops[FILE_READ].nr, 3);
 	stop();
 }
 
@@ -379,6 +413,129 @@ TEST(files_are_told_apart)
 	stop();
 }
 
+static void copy_file(u64 ts, u64 ino, u64 to_ino, const char *path, const char *to_path, s64 ret)
+{
+	struct sn_vfs_copy e = { HDR(vfs_copy, ts, 10, 1), .dur_ns = 50, .ret = ret,
+				 .call = SN_CALL_copy_file_range };
+
+	sn_set(&e, dev, 8u << 20);
+	sn_set(&e, ino, ino);
+	sn_set(&e, file_type, S_IFREG);
+	sn_set(&e, to_dev, 8u << 20);
+	sn_set(&e, to_ino, to_ino);
+	sn_set(&e, to_file_type, S_IFREG);
+	row_to_path = to_path;
+	check_eq(fileops_batch(&fileops, one(&e, sizeof(e), "cp", path)), 0);
+	row_to_path = NULL;
+}
+
+/* A copy is read from the one file and written to the other, which may be the same. */
+TEST(copies_have_two_files)
+{
+	const struct proc_use *use;
+
+	start(0, UINT64_MAX, 4);
+	check_eq(disks_build(&disks), 0);
+	copy_file(5000, 7, 8, "/a", "/b", 100);
+	copy_file(6000, 8, 7, "/b", "/a", 20);
+	copy_file(7000, 7, 7, "/a", "/a", 3);
+	copy_file(8000, 7, 9, "/a", NULL, -EXDEV);
+	check_eq(fileops.nr_files, 3);
+	check_eq(fileops.times[FILE_COPY].all.nr, 4);
+	check_eq(fileops.times[FILE_COPY].all.time_ns, 200);
+	check_eq(fileops.files[0].ops[FILE_COPY].nr, 4);
+	check_eq(fileops.files[0].bytes_read, 103);
+	check_eq(fileops.files[0].bytes_written, 23);
+	check_eq(fileops.files[1].ops[FILE_COPY].nr, 2);
+	check_eq(fileops.files[1].bytes_read, 20);
+	check_eq(fileops.files[1].bytes_written, 100);
+	check_eq(fileops.files[2].ino, 9);
+	check_eq(fileops.files[2].nr_failed, 1);
+	check_eq(fileops.nr_failed, 1);
+	check(text_is(&texts, fileops.slow[0].call, "copy_file_range"));
+	use = fileops_of_proc(&fileops, procs_find(&procs, 10, 6000));
+	check_eq(use->ops[FILE_COPY].nr, 4);
+	check_eq(use->bytes_read, 123);
+	check_eq(use->bytes_written, 123);
+	stop();
+}
+
+/* Names are operations and time, but no files; not even where what has the name is a pipe. */
+TEST(names_are_no_files)
+{
+	struct sn_vfs_unlink gone = { HDR(vfs_unlink, 5000, 10, 1), .dur_ns = 50,
+				      .call = SN_CALL_unlink };
+	struct sn_vfs_rename moved = { HDR(vfs_rename, 6000, 10, 1), .dur_ns = 70, .ret = -EXDEV,
+				       .call = SN_CALL_rename };
+	struct sn_vfs_copy sent = { HDR(vfs_copy, 7000, 10, 1), .dur_ns = 90, .ret = 10,
+				    .call = SN_CALL_vmsplice };
+	const struct proc_use *use;
+
+	start(0, UINT64_MAX, 4);
+	check_eq(disks_build(&disks), 0);
+	sn_set(&gone, dev, 8u << 20);
+	sn_set(&gone, ino, 7);
+	sn_set(&gone, file_type, S_IFIFO);
+	check_eq(fileops_batch(&fileops, one(&gone, sizeof(gone), "rm", "/fifo")), 0);
+	row_to_path = "/b";
+	check_eq(fileops_batch(&fileops, one(&moved, sizeof(moved), "mv", "/a")), 0);
+	row_to_path = NULL;
+	sn_set(&sent, to_file_type, S_IFIFO);
+	check_eq(fileops_batch(&fileops, one(&sent, sizeof(sent), "cat", NULL)), 0);
+	check_eq(fileops.nr_files, 1); /* the pipes */
+	use = fileops_of_proc(&fileops, procs_find(&procs, 10, 6000));
+	check_eq(use->ops[FILE_NAME].nr, 2);
+	check_eq(use->bytes_read, 0);
+	check_eq(use->bytes_written, 0);
+	check_eq(fileops.times[FILE_NAME].all.nr, 2);
+	check_eq(fileops.times[FILE_NAME].all.time_ns, 120);
+	check_eq(fileops.pipes[FILE_COPY].all.time_ns, 90);
+	check_eq(fileops.times[FILE_COPY].all.nr, 0);
+	check_eq(fileops.nr_failed, 1);
+	check_eq(fileops.failed_opens.nr, 0);
+	check(text_is(&texts, fileops.slow[0].name, "/a"));
+	check(text_is(&texts, fileops.slow[1].name, "/fifo"));
+	stop();
+}
+
+/* To a socket, from a pipe: the file's bytes count, the time is that of who is waited for. */
+TEST(copies_to_and_from_pipes)
+{
+	struct sn_vfs_copy to = { HDR(vfs_copy, 7000, 10, 1), .dur_ns = 90, .ret = 10,
+				  .call = SN_CALL_sendfile };
+	struct sn_vfs_copy from = { HDR(vfs_copy, 8000, 10, 1), .dur_ns = 70, .ret = 30,
+				    .call = SN_CALL_splice };
+	const struct proc_use *use;
+
+	start(0, UINT64_MAX, 4);
+	check_eq(disks_build(&disks), 0);
+	sn_set(&to, dev, 8u << 20);
+	sn_set(&to, ino, 7);
+	sn_set(&to, file_type, S_IFREG);
+	sn_set(&to, to_file_type, S_IFSOCK);
+	check_eq(fileops_batch(&fileops, one(&to, sizeof(to), "httpd", "/page")), 0);
+	sn_set(&from, file_type, S_IFIFO);
+	sn_set(&from, to_dev, 8u << 20);
+	sn_set(&from, to_ino, 8);
+	sn_set(&from, to_file_type, S_IFREG);
+	row_to_path = "/log";
+	check_eq(fileops_batch(&fileops, one(&from, sizeof(from), "httpd", NULL)), 0);
+	row_to_path = NULL;
+	use = fileops_of_proc(&fileops, procs_find(&procs, 10, 6000));
+	check_eq(use->bytes_read, 10);
+	check_eq(use->bytes_written, 30);
+	check_eq(use->pipes.time_ns, 160);
+	check_eq(use->ops[FILE_COPY].nr, 0);
+	check_eq(fileops.pipes[FILE_COPY].all.nr, 2);
+	check_eq(fileops.times[FILE_COPY].all.nr, 0);
+	check_eq(fileops.nr_slow, 0);
+	check_eq(fileops.files[0].bytes_read, 10);
+	check_eq(fileops.files[0].ops[FILE_COPY].nr, 1);
+	check_eq(fileops.files[0].ops[FILE_COPY].time_ns, 0);
+	check(text_is(&texts, fileops.files[0].path, "/page"));
+	stop();
+}
+
 /* Rows made before their file's name was known get it; other lives of the inode number do not. */
 TEST(names_that_came_later)
 {
@@ -561,10 +718,55 @@ TEST(manifest_events_add_up)
 	check(manifest_event_adds_up(&own, true));
 }
 
+static void pages_row(struct pages *p, u16 id, u64 ino, u32 gen, u32 pages, u8 why,
+		      const char *path)
+{
+	/* Rows of all three are alike. */
+	struct sn_pagecache_remove e = { .hdr = { .id = id, .ts = 1, .pid = 10 },
+					 .ino = ino,
+					 .gen = gen,
+					 .dev = 8u << 20,
+					 .pages = pages,
+					 .removal = why };
+
+	check_eq(pages_batch(p, one(&e, sizeof(e), "cat", path)), 0);
+}
+
+TEST(pages_of_a_file)
+{
+	struct pages p;
+
+	start(0, UINT64_MAX, 1);
+	pages_init(&p, &texts);
+	pages_row(&p, SN_EV_pagecache_add, 7, 1, 16, 0, NULL);
+	pages_row(&p, SN_EV_pagecache_add, 7, 1, 4, SN_ADDITION_ahead, "/a");
+	pages_row(&p, SN_EV_pagecache_dirty, 7, 1, 2, 0, "/a");
+	pages_row(&p, SN_EV_pagecache_remove, 7, 1, 3, SN_REMOVAL_reclaimed, NULL);
+	pages_row(&p, SN_EV_pagecache_remove, 7, 1, 1, SN_REMOVAL_truncated, "/a");
+	pages_row(&p, SN_EV_pagecache_remove, 7, 1, 1, SN_REMOVAL_truncated, "/a");
+	/* Its number was used again. */
+	pages_row(&p, SN_EV_pagecache_add, 7, 2, 1, 0, "/b");
+	check_eq(p.nr, 2);
+	check_eq(p.files[0].added[SN_ADDITION_unknown], 16);
+	check_eq(p.files[0].added[SN_ADDITION_ahead], 4);
+	check_eq(p.files[0].added[SN_ADDITION_missed], 0);
+	check_eq(p.files[0].dirtied, 2);
+	check_eq(p.files[0].removed[SN_REMOVAL_reclaimed], 3);
+	check_eq(p.files[0].removed[SN_REMOVAL_truncated], 2);
+	check_eq(p.files[0].removed[SN_REMOVAL_unlinked], 0);
+	check_eq(pages_sum(&p.files[0]), 27);
+	check(text_is(&texts, p.files[0].path, "/a"));
+	check_eq(p.files[1].added[SN_ADDITION_unknown], 1);
+	check(text_is(&texts, p.files[1].path, "/b"));
+	pages_done(&p);
+	stop();
+}
+
 TESTS(pairmap_finds_what_was_put, pid_used_again, children_hang_below_their_parents,
       rows_tell_names_where_exec_was_not_recorded, requests_and_exits_tell_names,
       arguments_are_joined_by_blanks, requests_of_an_operation, stacked_devices_count_once,
-      sequential_is_by_order_of_issue, pipes_are_kept_apart, files_are_told_apart,
-      names_that_came_later, failures_and_restarts, slowest_are_in_order, window,
+      sequential_is_by_order_of_issue, pipes_are_kept_apart, requests_are_kept_apart,
+      files_are_told_apart, names_that_came_later, copies_have_two_files, names_are_no_files,
+      copies_to_and_from_pipes, failures_and_restarts, slowest_are_in_order, window,
       manifest_with_everything_missing, manifest_counters, manifest_runs_that_the_kernel_counted,
-      manifest_events_add_up)
+      manifest_events_add_up, pages_of_a_file)

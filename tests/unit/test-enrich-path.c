@@ -93,6 +93,35 @@ TEST(paths_and_how_they_are_known)
 	check_path("/exact", "exact");
 }
 
+TEST(two_files_of_a_row)
+{
+	struct sn_vfs_copy *r;
+
+	restart(NULL);
+	learn_path(1, 8, 9, SN_KNOWN_exact, false, "/from");
+	learn_path(2, 8, 9, SN_KNOWN_exact, true, "to");
+	for (u32 known = 0; known < 2; known++) {
+		r = begin(SN_EV_vfs_copy, 2 * SEC, 1, 1);
+		sn_set(r, ino, 1);
+		sn_set(r, dev, 8);
+		sn_set(r, gen, 9);
+		r->to_unlinked = 1;
+		r->to_ino = 2;
+		r->to_dev = 8;
+		r->to_gen = 9;
+		if (known)
+			r->hdr.valid |= SN_VALID_BIT(struct sn_vfs_copy, to_ino) |
+					SN_VALID_BIT(struct sn_vfs_copy, to_dev) |
+					SN_VALID_BIT(struct sn_vfs_copy, to_gen);
+		name();
+		check_path("/from", "exact");
+		check_str(text(SN_D_to_path), known ? "to" : "(null)");
+		check_str(text(SN_D_to_path_known), known ? "unlinked-truncated" : "unknown");
+	}
+	row_file(1, 8, 9, false);
+	check(!names.str[SN_D_to_path] && !names.str[SN_D_to_path_known]);
+}
+
 TEST(names_in_a_directory)
 {
 	restart(NULL);
@@ -124,6 +153,87 @@ TEST(names_in_a_directory)
 	learn_in_dir(11, 4, "notes");
 	row_file(11, 8, 9, false);
 	check_path("(null)", "unknown");
+}
+
+/* A rename's row; dir 0: none is known. */
+static void row_renamed(const char *from, u64 dir, bool in_dir, const char *to, u64 to_dir,
+			bool to_in_dir)
+{
+	struct sn_vfs_rename *r = begin(SN_EV_vfs_rename, 2 * SEC, 1, 1);
+
+	sn_set(r, ino, 70);
+	sn_set(r, dev, 8);
+	sn_set(r, gen, 9);
+	r->in_dir = in_dir;
+	r->to_in_dir = to_in_dir;
+	if (dir) {
+		sn_set(r, dir_ino, dir);
+		sn_set(r, dir_dev, 8);
+		sn_set(r, dir_gen, 9);
+	}
+	if (to_dir) {
+		sn_set(r, to_dir_ino, to_dir);
+		sn_set(r, to_dir_dev, 8);
+		sn_set(r, to_dir_gen, 9);
+	}
+	add(&r->name, from, from ? strlen(from) : 0);
+	add(&r->to_name, to, to ? strlen(to) : 0);
+	name();
+}
+
+TEST(names_that_calls_give)
+{
+	static const struct {
+		const char *name;
+		u64 dir;
+		bool in_dir;
+		const char *path, *known;
+	} cases[] = {
+		{ "x", 2, false, "/home/me/x", "joined" },
+		{ "x/../y/", 2, false, "/home/me/x/../y/", "joined" },
+		{ "x", 1, false, "/x", "joined" },
+		{ "x", 3, false, "deep/inside/x", "joined-truncated" },
+		{ "/a/b", 0, false, "/a/b", "given" },
+		{ "x", 0, false, "(null)", "unknown" },
+		{ "x", 5, false, "(null)", "unknown" },
+		{ NULL, 2, false, "(null)", "unknown" },
+		/* Where the kernel found that it leads. */
+		{ "x", 2, true, "/home/me/x", "exact" },
+		{ "/a/link/../x//", 2, true, "/home/me/x", "exact" },
+		{ "y/x", 1, true, "/x", "exact" },
+		{ "/x", 3, true, "deep/inside/x", "exact-truncated" },
+		{ "/a/x", 5, true, "(null)", "unknown" },
+		{ NULL, 2, true, "(null)", "unknown" },
+	};
+
+	restart(NULL);
+	learn_path(1, 8, 9, SN_KNOWN_exact, false, "/");
+	learn_path(2, 8, 9, SN_KNOWN_exact, false, "/home/me");
+	learn_path(3, 8, 9, SN_KNOWN_exact, true, "deep/inside");
+	/* The row's name is the one it had, whatever the file's is. */
+	learn_path(70, 8, 9, SN_KNOWN_exact, false, "/home/me/new");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		row_renamed(cases[i].name, cases[i].dir, cases[i].in_dir, "/other", 2, false);
+		check_path(cases[i].path, cases[i].known);
+		check_str(text(SN_D_to_path), "/other");
+		row_renamed("/other", 2, false, cases[i].name, cases[i].dir, cases[i].in_dir);
+		check_path("/other", "given");
+		check_str(text(SN_D_to_path), cases[i].path);
+		check_str(text(SN_D_to_path_known), cases[i].known);
+	}
+	/* What one name needs room for is not taken from the row's other one. */
+	for (int i = 0; i < 20000; i++) {
+		char from[32], to[32];
+
+		(void)snprintf(from, sizeof(from), "/from/%d", i);
+		(void)snprintf(to, sizeof(to), "/to/%d", i);
+		row_renamed(from, 0, false, to, 0, false);
+		check_path(from, "given");
+		check_str(text(SN_D_to_path), to);
+	}
+	row_renamed("old", 2, true, "new", 2, true);
+	check_path("/home/me/old", "exact");
+	check_str(text(SN_D_to_path), "/home/me/new");
 }
 
 TEST(disk_rows_use_the_files_device)
@@ -195,5 +305,5 @@ TEST(failed_opens_have_the_callers_name)
 	check(stats.name_bytes < 256 << 10);
 }
 
-TESTS(paths_and_how_they_are_known, names_in_a_directory, disk_rows_use_the_files_device,
-      failed_opens_have_the_callers_name)
+TESTS(paths_and_how_they_are_known, two_files_of_a_row, names_in_a_directory, names_that_calls_give,
+      disk_rows_use_the_files_device, failed_opens_have_the_callers_name)

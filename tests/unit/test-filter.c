@@ -38,6 +38,7 @@ TEST(what_can_match_is_taken)
 	check_str(SAID("-e", "vfs_read", "--op", "read"), "");
 	check_str(SAID("-e", "vfs_close", "--op", "close"), "");
 	check_str(SAID("-e", "vfs_write", "--op", "kernel_write"), "");
+	check_str(SAID("-e", "vfs_copy", "--op", "copy_file_range"), "");
 	check_str(SAID("--op", "pread64,discard"), "");
 	check_str(SAID("--device", "sda", "--sectors", "0-10"), "");
 	check_str(SAID("-e", "vfs,block", "--device", "sda"), "");
@@ -92,10 +93,16 @@ TEST(only_events_that_can_pass_are_left)
 	check_str(SAID("-e", "vfs,block,proc"), "");
 	check(events & BIT(proc_fork) && events & BIT(vfs_release) && events & BIT(block_io));
 	check_str(SAID("--min-latency", "1ms"), "");
-	check_eq(events, BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) |
-				 BIT(vfs_fsync) | BIT(block_io));
+	check_eq(events,
+		 BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) | BIT(vfs_fsync) |
+			 BIT(vfs_copy) | BIT(vfs_unlink) | BIT(vfs_mkdir) | BIT(vfs_mknod) |
+			 BIT(vfs_symlink) | BIT(vfs_rename) | BIT(vfs_link) | BIT(vfs_getattr) |
+			 BIT(vfs_setattr) | BIT(vfs_truncate) | BIT(vfs_fallocate) |
+			 BIT(vfs_readdir) | BIT(vfs_chdir) | BIT(vfs_mmap) | BIT(vfs_munmap) |
+			 BIT(vfs_mremap) | BIT(vfs_msync) | BIT(vfs_madvise) | BIT(block_io));
 	check_str(SAID("--min-size", "1M"), "");
-	check_eq(events, BIT(vfs_read) | BIT(vfs_write) | BIT(block_io));
+	check_eq(events,
+		 BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_copy) | BIT(vfs_readdir) | BIT(block_io));
 	check_str(SAID("--op", "discard"), "");
 	check_eq(events, BIT(block_io));
 	check_str(SAID("--device", "sda", "--errors"), "");
@@ -115,18 +122,19 @@ TEST(a_slip_of_the_hand_has_a_hint)
 /* Each system call is an operation of one event, and so is each request. */
 TEST(operations_have_an_event)
 {
-	u64 calls, all = 1ull << SN_CALL_unknown;
-	u32 blk_ops, all_blk_ops = 0;
+	struct op_set of, all = {};
 
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++) {
-		select_ops_of(slot, &calls, &blk_ops);
-		check(!(all & calls) && !(all_blk_ops & blk_ops));
-		check(!calls || !blk_ops);
-		all |= calls;
-		all_blk_ops |= blk_ops;
+		select_ops_of(slot, &of);
+		check(!op_set_meets(&of, &all));
+		for (u32 i = 0; i < SN_CALL_WORDS; i++)
+			all.calls.bits[i] |= of.calls.bits[i];
+		all.blk_ops |= of.blk_ops;
 	}
-	check_eq(all, (1ull << SN_NR_CALLS) - 1);
-	check_eq(all_blk_ops, (1u << SN_NR_BLK_OPS) - 1);
+	for (u32 call = 0; call < 64 * SN_CALL_WORDS; call++)
+		check_eq(sn_has_call(&all.calls, call),
+			 call != SN_CALL_unknown && call < SN_NR_CALLS);
+	check_eq(all.blk_ops, (1u << SN_NR_BLK_OPS) - 1);
 }
 
 TEST(distances)

@@ -18,10 +18,11 @@ static const char *print(enum sn_kind kind, u64 value)
 	return text.data;
 }
 
-static const char *open_flags(u64 flags, enum kind_arch arch)
+static const char *of_arch(void (*printer)(struct buf *, u64, enum kind_arch), u64 v,
+			   enum kind_arch arch)
 {
 	text.len = 0;
-	kind_print_open_flags(&text, flags, arch);
+	printer(&text, v, arch);
 	buf_putc(&text, 0);
 	return text.data;
 }
@@ -69,7 +70,7 @@ TEST(devices)
 TEST(enumerations)
 {
 	check_str(print(SN_K_call, SN_CALL_pread64), "pread64");
-	check_str(print(SN_K_call, SN_NR_CALLS - 1), "vfs_fsync");
+	check_str(print(SN_K_call, SN_NR_CALLS - 1), "aio_fdsync");
 	check_str(print(SN_K_call, 999), "unknown(999)");
 	check_str(print(SN_K_origin, SN_ORIGIN_kernel), "kernel");
 	check_str(print(SN_K_cause, SN_CAUSE_writer), "writer");
@@ -142,8 +143,9 @@ TEST(open_flags_of_both_architectures)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		check_str(open_flags(rows[i].x86_64, KIND_X86_64), rows[i].text);
-		check_str(open_flags(rows[i].arm64, KIND_ARM64), rows[i].text);
+		check_str(of_arch(kind_print_open_flags, rows[i].x86_64, KIND_X86_64),
+			  rows[i].text);
+		check_str(of_arch(kind_print_open_flags, rows[i].arm64, KIND_ARM64), rows[i].text);
 	}
 	check_str(print(SN_K_open_flags, 02101), "O_WRONLY|O_CREAT|O_APPEND");
 }
@@ -165,6 +167,45 @@ TEST(sets)
 	check_str(print(SN_K_blk_flags, 1u << SN_BLK_FLAG_sync | 1u << SN_BLK_FLAG_fua),
 		  "sync|fua");
 	check_str(print(SN_K_blk_flags, 1u << SN_BLK_FLAG_swap | 1u << 31), "swap|0x80000000");
+}
+
+TEST(flags_of_calls)
+{
+	check_str(print(SN_K_splice_flags, 0xf),
+		  "SPLICE_F_MOVE|SPLICE_F_NONBLOCK|SPLICE_F_MORE|SPLICE_F_GIFT");
+	check_str(print(SN_K_splice_flags, 0x12), "SPLICE_F_NONBLOCK|0x10");
+	check_str(print(SN_K_at_flags, 0x200), "AT_REMOVEDIR");
+	check_str(print(SN_K_at_flags, 0x1d01),
+		  "AT_SYMLINK_NOFOLLOW|AT_SYMLINK_FOLLOW|AT_NO_AUTOMOUNT|AT_EMPTY_PATH|0x1");
+	check_str(print(SN_K_rename_flags, 7), "RENAME_NOREPLACE|RENAME_EXCHANGE|RENAME_WHITEOUT");
+	check_str(print(SN_K_rename_flags, 0), "");
+	check_str(print(SN_K_falloc_flags, 3), "FALLOC_FL_KEEP_SIZE|FALLOC_FL_PUNCH_HOLE");
+	check_str(print(SN_K_falloc_flags, 0x7c),
+		  "FALLOC_FL_NO_HIDE_STALE|FALLOC_FL_COLLAPSE_RANGE|FALLOC_FL_ZERO_RANGE|"
+		  "FALLOC_FL_INSERT_RANGE|FALLOC_FL_UNSHARE_RANGE");
+	check_str(print(SN_K_statx_mask, 0x80000201), "STATX_TYPE|STATX_SIZE|0x80000000");
+}
+
+/* Numbers of include/uapi/asm-generic/mman-common.h, and of each architecture's own. */
+TEST(flags_of_mappings)
+{
+	check_str(print(SN_K_prot, 0), "PROT_NONE");
+	check_str(print(SN_K_prot, 7), "PROT_READ|PROT_WRITE|PROT_EXEC");
+	check_str(of_arch(kind_print_prot, 0x31, KIND_ARM64), "PROT_READ|PROT_BTI|PROT_MTE");
+	check_str(of_arch(kind_print_prot, 0x31, KIND_X86_64), "PROT_READ|0x30");
+	check_str(print(SN_K_map_flags, 0x8802), "MAP_PRIVATE|MAP_DENYWRITE|MAP_POPULATE");
+	check_str(print(SN_K_map_flags, 0x80003), "MAP_SHARED_VALIDATE|MAP_SYNC");
+	check_str(print(SN_K_map_flags, 0), "");
+	check_str(print(SN_K_map_flags, 0x14), "MAP_FIXED|0x4");
+	check_str(print(SN_K_map_flags, 0x54040001), "MAP_SHARED|MAP_HUGETLB|21<<MAP_HUGE_SHIFT");
+	check_str(of_arch(kind_print_map_flags, 0xc1, KIND_X86_64),
+		  "MAP_SHARED|MAP_32BIT|MAP_ABOVE4G");
+	check_str(of_arch(kind_print_map_flags, 0xc1, KIND_ARM64), "MAP_SHARED|0xc0");
+	check_str(print(SN_K_mremap_flags, 7), "MREMAP_MAYMOVE|MREMAP_FIXED|MREMAP_DONTUNMAP");
+	check_str(print(SN_K_msync_flags, 15), "MS_ASYNC|MS_INVALIDATE|MS_SYNC|0x8");
+	check_str(print(SN_K_advice, 0), "MADV_NORMAL");
+	check_str(print(SN_K_advice, 21), "MADV_PAGEOUT");
+	check_str(print(SN_K_advice, 5), "unknown(5)");
 }
 
 /* The letters that blktrace has for a request, and its two columns here. */
@@ -205,4 +246,5 @@ TEST(signals)
 }
 
 TESTS(each_kind_is_number_text_or_printed, booleans, errnos, devices, enumerations, file_types,
-      file_systems, open_flags_of_both_architectures, modes, sets, block_requests, signals)
+      file_systems, open_flags_of_both_architectures, modes, sets, flags_of_calls,
+      flags_of_mappings, block_requests, signals)

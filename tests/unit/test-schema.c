@@ -34,7 +34,7 @@ TEST(ids_stay_what_they_are)
 		{ 0x0103, "proc_exit" }, { 0x0104, "proc_rename" }, { 0x0105, "proc_cgroup" },
 		{ 0x0201, "vfs_read" },  { 0x0202, "vfs_write" },   { 0x0203, "vfs_open" },
 		{ 0x0204, "vfs_close" }, { 0x0205, "vfs_release" }, { 0x0206, "vfs_fsync" },
-		{ 0x0301, "block_io" },
+		{ 0x0210, "vfs_copy" },  { 0x0301, "block_io" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {

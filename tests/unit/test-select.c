@@ -49,7 +49,8 @@ TEST(domains_events_globs)
 	check_events("vfs", vfs);
 	check_events("vfs_open", BIT(vfs_open));
 	check_events("vfs_*", vfs);
-	check_events("vfs_re*", BIT(vfs_read) | BIT(vfs_release));
+	check_events("vfs_re*",
+		     BIT(vfs_read) | BIT(vfs_release) | BIT(vfs_rename) | BIT(vfs_readdir));
 	check_events("*_[ew]x??", BIT(proc_exec) | BIT(proc_exit));
 	check_events("vfs,block_io,proc_*", vfs | BIT(block_io) | proc);
 	check_events("vfs,vfs,vfs_read,vfs_read", vfs);

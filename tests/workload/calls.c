@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -155,7 +156,7 @@ void worker_join(struct worker *w)
 
 #define KERNEL_O_LARGEFILE 0100000 /* 0 to programs of 64 bits */
 
-static const char *file_type(mode_t mode)
+const char *file_type(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -177,42 +178,60 @@ static const char *file_type(mode_t mode)
 	}
 }
 
-/* The file system, where tests know it by its name. */
-static void claim_fs(struct claim *c, int fd)
+/* The name of the file system, where tests know it. */
+static const char *fs_of(int fd)
 {
 	struct statfs fs;
 
 	if (SYS(SYS_fstatfs, fd, &fs) < 0)
-		return;
-	if (fs.f_type == EXT4_SUPER_MAGIC)
-		claim_str(c, "fs_magic", "ext4");
-	else if (fs.f_type == TMPFS_MAGIC)
-		claim_str(c, "fs_magic", "tmpfs");
-	else if (fs.f_type == PROC_SUPER_MAGIC)
-		claim_str(c, "fs_magic", "proc");
+		return NULL;
+	switch (fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+		return "ext4";
+	case TMPFS_MAGIC:
+		return "tmpfs";
+	case PROC_SUPER_MAGIC:
+		return "proc";
+	default:
+		return NULL;
+	}
 }
 
-void claim_file(struct claim *c, const struct wfile *f)
+/* prefix and name together, until the next call. */
+static const char *key_of(const char *prefix, const char *name)
 {
+	static _Thread_local char key[32];
+
+	snprintf(key, sizeof(key), "%s%s", prefix, name);
+	return key;
+}
+
+void claim_file_as(struct claim *c, const char *prefix, const struct wfile *f)
+{
+	static const char *const keys[] = { "fs_magic", "ino", "dev", "gen", "file_type", "path" };
+	const char *fs;
 	struct stat st;
 	char dev[32];
 
 	if (f->fd < 0 || SYS(SYS_fstat, f->fd, &st) < 0) {
-		claim_null(c, "fs_magic");
-		claim_null(c, "ino");
-		claim_null(c, "dev");
-		claim_null(c, "gen");
-		claim_null(c, "file_type");
-		claim_null(c, "path");
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			claim_null(c, key_of(prefix, keys[i]));
 		return;
 	}
-	claim_num(c, "ino", (s64)st.st_ino);
+	claim_num(c, key_of(prefix, "ino"), (s64)st.st_ino);
 	snprintf(dev, sizeof(dev), "%u:%u", major(st.st_dev), minor(st.st_dev));
-	claim_str(c, "dev", dev);
-	claim_str(c, "file_type", file_type(st.st_mode));
-	claim_fs(c, f->fd);
+	claim_str(c, key_of(prefix, "dev"), dev);
+	claim_str(c, key_of(prefix, "file_type"), file_type(st.st_mode));
+	fs = fs_of(f->fd);
+	if (fs)
+		claim_str(c, key_of(prefix, "fs_magic"), fs);
 	if (f->path || f->no_path)
-		claim_str(c, "path", f->path);
+		claim_str(c, key_of(prefix, "path"), f->path);
+}
+
+void claim_file(struct claim *c, const struct wfile *f)
+{
+	claim_file_as(c, "", f);
 }
 
 void wfile_open(struct wfile *f, const char *path, int flags, int mode)
@@ -284,14 +303,43 @@ static void claim_offset(struct claim *c, const struct io_call *call, const stru
 	}
 }
 
+/* Which pages of the file are in memory. */
+static void look_at_pages(const struct wfile *f, unsigned char in[MAX_MAPPED])
+{
+	if (f->map && (f->nr_mapped > MAX_MAPPED || mincore(f->map, f->nr_mapped * PAGE, in)))
+		die("mincore fails");
+}
+
+/* in: which were in memory before the call. */
+static void claim_hits(struct claim *c, const struct io_call *call, const struct wfile *f,
+		       const unsigned char in[MAX_MAPPED], s64 before, s64 off, s64 ret)
+{
+	s64 at = call->positioned && !(call->flagged && off == -1) ? off : before, hits = 0, nr = 0;
+	struct stat st;
+
+	if (f->no_hits || (f->map && ret < 0)) {
+		claim_null(c, "hit_pages");
+		claim_null(c, "miss_pages");
+	} else if (f->map) {
+		if (call->writes && f->flags & O_APPEND && !SYS(SYS_fstat, f->fd, &st))
+			at = st.st_size - ret;
+		for (s64 i = at / PAGE; ret && i <= (at + ret - 1) / PAGE; i++, nr++)
+			hits += in[i] & 1;
+		claim_num(c, "hit_pages", hits);
+		claim_num(c, "miss_pages", nr - hits);
+	}
+}
+
 s64 do_io_op(const char *name, const struct wfile *f, void *buf, size_t len, s64 off,
 	     const char *op)
 {
 	const struct io_call *call = find_call(name);
 	s64 before = SYS(SYS_lseek, f->fd, 0, SEEK_CUR), ret, flags;
+	unsigned char in_memory[MAX_MAPPED];
 	struct iovec iov[3];
 	struct claim c;
 
+	look_at_pages(f, in_memory);
 	if (call->vectored)
 		ret = sys(call->nr, f->fd, (long)iov, cut(iov, buf, len), off, 0, 0);
 	else
@@ -309,6 +357,7 @@ s64 do_io_op(const char *name, const struct wfile *f, void *buf, size_t len, s64
 	claim_bool(&c, "restarted", ret <= -512 && ret >= -516);
 	claim_str(&c, "origin", "user");
 	claim_offset(&c, call, f, before, off, ret);
+	claim_hits(&c, call, f, in_memory, before, off, ret);
 	claim_file(&c, f);
 	claim_bool(&c, "unlinked", f->unlinked);
 	flags = SYS(SYS_fcntl, f->fd, F_GETFL);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,6 +353,52 @@ void window_end(void)
 	arena->to_ns = now_ns();
 	if (marks)
 		(void)SYS(SYS_getpgid, -8);
+}
+
+static pid_t held;
+
+static void hold_sonde(void)
+{
+	char path[64], comm[16] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
+	file = fopen(path, "re");
+	if (!file || !fgets(comm, sizeof(comm), file) || strncmp(comm, "sonde", 5))
+		die("it is not sonde that started this: %s", comm);
+	fclose(file);
+	held = getppid();
+	kill(held, SIGSTOP);
+}
+
+static void let_go(void)
+{
+	if (held)
+		kill(held, SIGCONT);
+	held = 0;
+}
+
+void flood_begin(void)
+{
+	bool hold = param_num("hold", 0);
+
+	usleep(RING_IS_EMPTY_US);
+	if (hold)
+		hold_sonde();
+	window_begin();
+}
+
+void flood_round(u64 i, u64 nr)
+{
+	if (i == nr / 2)
+		let_go();
+}
+
+void flood_end(void)
+{
+	window_end();
+	let_go();
+	usleep((useconds_t)param_num("rest", RING_IS_EMPTY_US / 1000) * 1000);
 }
 
 static void print_claims(const char *path)

@@ -71,6 +71,15 @@ bool in_window(void);
 /* So long after a flood, whoever watches has caught up: what comes now is not lost with it. */
 #define RING_IS_EMPTY_US 300000
 
+/*
+ * A window of so many rows that some are lost. With hold=1 the sonde that started us stands
+ * still for the first half of its rounds: what its rings do not hold is lost then, on machines
+ * of any speed. rest=: milliseconds in which it catches up.
+ */
+void flood_begin(void);
+void flood_round(u64 i, u64 nr);
+void flood_end(void);
+
 /* key=value arguments. */
 u64 param_num(const char *key, u64 fallback);
 const char *param_str(const char *key, const char *fallback);
@@ -121,10 +130,20 @@ struct wfile {
 	bool no_path;     /* claim that there is none */
 	bool unlinked;
 	bool no_pos; /* it has no position */
+	/* So many of its pages are mapped here: which of them a call finds in memory is claimed, as mincore(2) has it. */
+	void *map;
+	unsigned int nr_mapped;
+	bool no_hits; /* or that nothing is known of that */
 };
 
+#define MAX_MAPPED 512
+
+/* What rows call the kind of a file of this mode. */
+const char *file_type(mode_t mode);
 /* ino, dev and path of an open file, or that all are null. */
 void claim_file(struct claim *c, const struct wfile *f);
+/* The same of another file of the row: the columns' names begin so. */
+void claim_file_as(struct claim *c, const char *prefix, const struct wfile *f);
 /* Opens without a claim. */
 void wfile_open(struct wfile *f, const char *path, int flags, int mode);
 

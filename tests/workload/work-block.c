@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Requests to a disk that nobody else uses: dev=, a whole disk but for block_part. */
 #include "sonde-work.h"
+#include "uring.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/fs.h>
-#include <linux/io_uring.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -420,56 +420,6 @@ void work_block_merge(void)
 }
 
 /* A ring of one entry: what it reads is read by a thread that the kernel makes for it. */
-struct uring {
-	int fd;
-	struct io_uring_params params;
-	char *sq, *cq;
-	struct io_uring_sqe *sqe;
-};
-
-static void *map_uring(const struct uring *u, size_t size, off_t what)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd, what);
-
-	if (p == MAP_FAILED)
-		die("cannot map a ring");
-	return p;
-}
-
-static void open_uring(struct uring *u)
-{
-	*u = (struct uring){ .fd = -1 };
-	u->fd = (int)SYS(SYS_io_uring_setup, 1, &u->params);
-	if (u->fd < 0 || !(u->params.features & IORING_FEAT_NATIVE_WORKERS))
-		skip("this kernel has no io_uring, or no threads of the process for it");
-	u->sq = map_uring(u, u->params.sq_off.array + 4, IORING_OFF_SQ_RING);
-	u->cq = map_uring(u, u->params.cq_off.cqes + 2 * sizeof(struct io_uring_cqe),
-			  IORING_OFF_CQ_RING);
-	u->sqe = map_uring(u, sizeof(*u->sqe), IORING_OFF_SQES);
-}
-
-static void read_by_uring(struct uring *u, int fd, u64 offset)
-{
-	unsigned int *tail = (unsigned int *)(u->sq + u->params.sq_off.tail);
-	unsigned int *head = (unsigned int *)(u->cq + u->params.cq_off.head);
-	struct io_uring_cqe *cqes = (struct io_uring_cqe *)(u->cq + u->params.cq_off.cqes);
-	unsigned int at = *head & *(unsigned int *)(u->cq + u->params.cq_off.ring_mask);
-
-	*u->sqe = (struct io_uring_sqe){
-		.opcode = IORING_OP_READ,
-		.flags = IOSQE_ASYNC,
-		.fd = fd,
-		.addr = (u64)(uintptr_t)bytes,
-		.len = 4096,
-		.off = offset,
-	};
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (SYS(SYS_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS) != 1 ||
-	    cqes[at].res != 4096)
-		die("cannot read by io_uring");
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-}
-
 /* So much that the disk has to do that what comes after it is merged where it waits. */
 void work_block_busy(void)
 {
@@ -509,12 +459,24 @@ void work_block_uring(void)
 {
 	struct disk d = open_disk(O_RDONLY | O_DIRECT);
 	u64 nr = param_num("n", 10);
+	struct io_uring_cqe end;
 	struct uring u;
 
-	open_uring(&u);
+	uring_open(&u, 1, 0);
 	window_begin();
-	for (u64 i = 0; i < nr; i++)
-		read_by_uring(&u, d.file.fd, i * 8192);
+	for (u64 i = 0; i < nr; i++) {
+		*uring_put(&u) = (struct io_uring_sqe){
+			.opcode = IORING_OP_READ,
+			.flags = IOSQE_ASYNC,
+			.fd = d.file.fd,
+			.addr = (u64)(uintptr_t)bytes,
+			.len = 4096,
+			.off = i * 8192,
+		};
+		uring_submit(&u, 1);
+		if (!uring_take(&u, &end) || end.res != 4096)
+			die("cannot read by io_uring");
+	}
 	window_end();
 	claim_count("block_io", nr, "\"blk_op\":\"read\",\"bytes\":4096");
 	claim_distinct("block_io", "sector", "");

@@ -601,23 +601,24 @@ void work_sync_forms(void)
 
 void work_file_flood(void)
 {
-	static const char *const events[] = { "vfs_open", "vfs_write", "vfs_fsync", "vfs_close",
-					      "vfs_release" };
+	static const char *const events[] = { "vfs_open",  "vfs_write", "vfs_copy",
+					      "vfs_fsync", "vfs_close", "vfs_release" };
 	const char *path = in_dir("flood");
 	u64 nr = param_num("n", 50000);
 
 	make_file(path, PAGE);
-	usleep(RING_IS_EMPTY_US);
-	window_begin();
+	flood_begin();
 	for (u64 i = 0; i < nr; i++) {
 		int fd = (int)SYS(SYS_openat, AT_FDCWD, path, O_RDWR);
+		s64 from = 0, to = 64;
 
-		if (fd < 0 || SYS(SYS_pwrite64, fd, bytes, 64, 0) != 64 || SYS(SYS_fsync, fd) ||
+		flood_round(i, nr);
+		if (fd < 0 || SYS(SYS_pwrite64, fd, bytes, 64, 0) != 64 ||
+		    SYS(SYS_copy_file_range, fd, &from, fd, &to, 64) != 64 || SYS(SYS_fsync, fd) ||
 		    SYS(SYS_close, fd))
 			die("a call failed");
 	}
-	window_end();
-	usleep(RING_IS_EMPTY_US);
+	flood_end();
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		claim_count(events[i], nr, "");
 }

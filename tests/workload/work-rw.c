@@ -375,10 +375,24 @@ static void swap_files(void *arg)
 	}
 }
 
+/* Reads the first byte, or copies it and reads the copy. */
+static s64 take_byte(int fd, const struct wfile *copy, char *ret)
+{
+	s64 from = 0, to = 0;
+
+	if (!copy)
+		return SYS(SYS_pread64, fd, ret, 1, 0);
+	if (SYS(SYS_copy_file_range, fd, &from, copy->fd, &to, 1, 0) != 1)
+		return -1;
+	return SYS(SYS_pread64, copy->fd, ret, 1, 0);
+}
+
 /* The byte that is read says which of them it was. */
 void work_rw_swap(void)
 {
 	struct swap s = { .nr = param_num("n", 20000) };
+	bool copies = param_num("copy", 0);
+	struct wfile copy;
 	struct worker *w;
 	struct claim c;
 	char byte;
@@ -391,17 +405,21 @@ void work_rw_swap(void)
 			die("cannot write");
 	}
 	s.fd = dup(s.files[0].fd);
+	if (copies)
+		copy = fresh("swap-copy", 0, O_RDWR);
 	window_begin();
 	w = worker_start("swap", swap_files, &s);
 	for (u64 i = 1; i <= s.nr; i++) {
 		s.turn = i;
-		if (SYS(SYS_pread64, s.fd, &byte, 1, 0) != 1)
+		if (take_byte(s.fd, copies ? &copy : NULL, &byte) != 1)
 			die("cannot read");
 		while (s.done < i)
 			;
-		claim_row(&c, "vfs_read");
+		claim_row(&c, copies ? "vfs_copy" : "vfs_read");
 		claim_num(&c, "fd", s.fd);
 		claim_num(&c, "ret", 1);
+		if (copies)
+			claim_str(&c, "to_path", copy.path);
 		claim_either(&c, "path", s.files[byte == 'b'].path, NULL);
 		claim_end(&c);
 	}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Pages of files in the page cache. */
+#include "cmd/report.h"
+
+u64 report_pages_value(const void *ctx, u32 i)
+{
+	const struct report *r = ctx;
+
+	return pages_sum(&r->s->pages.files[i]);
+}
+
+static void put_use(struct table *t, const struct page_use *f)
+{
+	table_count(t, pages_added(f));
+	for (u32 why = SN_ADDITION_unknown + 1; why < SN_NR_ADDITIONS; why++)
+		table_count(t, f->added[why]);
+	table_count(t, f->dirtied);
+	for (u32 why = SN_REMOVAL_unknown + 1; why < SN_NR_REMOVALS; why++)
+		table_count(t, f->removed[why]);
+}
+
+static void put_name(const struct report *r, struct table *t, const struct page_use *f)
+{
+	_cleanup_(buf_done) struct buf b = {};
+
+	if (f->path != TEXT_NONE)
+		table_put(t, "%s", report_text(r, &b, f->path));
+	else
+		table_put(t, "(inode %llu of %s)", (unsigned long long)f->ino,
+			  report_disk(r, &b, f->dev));
+}
+
+static void add_use(struct page_use *sum, const struct page_use *f)
+{
+	for (u32 why = 0; why < SN_NR_ADDITIONS; why++)
+		sum->added[why] += f->added[why];
+	sum->dirtied += f->dirtied;
+	for (u32 why = 0; why < SN_NR_REMOVALS; why++)
+		sum->removed[why] += f->removed[why];
+}
+
+void report_pages(struct report *r)
+{
+	static const struct table_col cols[] = {
+		{ "all", .group = "added", .always = true },
+		{ "missed", .group = "added" },
+		{ "ahead", .group = "added" },
+		{ "written", .group = "added" },
+		{ "dirtied" },
+		{ "reclaimed", .group = "removed" },
+		{ "unlinked", .group = "removed" },
+		{ "truncated", .group = "removed" },
+		{ "invalidated", .group = "removed" },
+		{ "path", .left = true },
+	};
+	const struct pages *p = &r->s->pages;
+	_cleanup_(table_done) struct table t = {};
+	_cleanup_(freep) u32 *order = NULL;
+	struct page_use all = {};
+	u32 nr = 0, nr_all = 0;
+
+	if (report_rank(p->nr, report_pages_value, r, r->top, &order, &nr, &nr_all) < 0)
+		r->out.failed = true;
+	if (!nr)
+		return;
+	table_init(&t, cols, ARRAY_SIZE(cols));
+	for (u32 i = 0; i < nr; i++) {
+		put_use(&t, &p->files[order[i]]);
+		put_name(r, &t, &p->files[order[i]]);
+	}
+	for (u32 i = 0; i < p->nr; i++)
+		add_use(&all, &p->files[i]);
+	put_use(&t, &all);
+	table_put(&t, "all");
+	report_title_of(r, "Files in the page cache", "pages", nr, nr_all);
+	table_print(&t, &r->out, 2, r->width);
+}
