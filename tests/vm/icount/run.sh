@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # In the guest: instructions of each work, without sonde, with it, and with it where no
 # filter matches. A line each: kind, work, instructions. Then a manifest, in one line.
+# full: the first two alone.
 cd /payload || exit 1
 for module in modules/*.ko; do
 	insmod "$module" $(case $module in *null_blk*) echo nr_devices=1 gb=1 irqmode=0 queue_mode=2 submit_queues=1 ;; esac) || exit 1
@@ -35,13 +36,14 @@ measure()
 
 kernel_disk=
 measure without
-measure full -e vfs,block,proc --comm icount-loop
-measure unwanted -e vfs,block,proc --comm nobody
+measure full -e vfs,block,proc,pagecache --comm icount-loop
+[ "$1" = full ] && exit
+measure unwanted -e vfs,block,proc,pagecache --comm nobody
 
 # The kernel counts the instructions of each program: of all that sonde has, so of the
 # whole machine, where threads of the kernel do I/O on files, too.
 dd if=/dev/zero of=/tmp/disk bs=64k count=64 2>/dev/null
 kernel_disk=$(losetup -f) && losetup "$kernel_disk" /tmp/disk || exit 1
 echo 1 >/proc/sys/kernel/bpf_stats_enabled
-measure programs -e vfs,block,proc
+measure programs -e vfs,block,proc,pagecache
 sed 's/^/manifest /' /tmp/trace.programs/manifest.json
