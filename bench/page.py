@@ -261,9 +261,8 @@ def limits(data):
         f"sonde's row costs {middle(data.ratio('loops', 'rw', 'sonde', 'floor'))} x the floor's"
         " on one CPU, and the same on two: the ratio follows from how often the floor's meet.",
         "",
-        "File work: three of its nine calls are no rows of vfs, and cost what nothing that matches costs;",
-        "divided among the six, that is the figure for each row. One of the three is a rename, after which",
-        "names are compared again when they are next met. Compared round by round, a call costs",
+        "File work: rows of stat, rename and unlink have the caller's name beside, and after its rename names are",
+        "compared again when they are next met. Compared round by round, a call costs",
         f"{middle(data.ratio('loops', 'files', 'sonde', 'floor'))} x the floor's and"
         f" {middle(data.ratio('loops', 'files', 'sonde', 'trace-cmd'))} x trace-cmd's.",
         "",
@@ -346,7 +345,7 @@ def render(raw):
         "Tracer CPU is counted from the moment it is ready to its end, everything written.", "",
         "## Loop: pread and pwrite of 64 cached bytes", "", *loop_table(data, "rw"),
         "## File work: open write close open read close stat rename unlink", "",
-        "sonde's vfs rows are of six of these nine calls.", "",
+        "Each of them is a row of vfs.", "",
         *loop_table(data, "files"),
         "## TCP: 64 bytes there and back between two threads of one CPU", "",
         *loop_table(data, "tcp"),

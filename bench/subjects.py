@@ -180,7 +180,8 @@ class Sonde(Subject):
     name = "sonde"
     about = "sonde record -e vfs: full rows with file identity, Parquet"
     events = {"rw": ("vfs_read", "vfs_write"), "read": ("vfs_read",), "null": (),
-              "files": ("vfs_open", "vfs_close", "vfs_read", "vfs_write"),
+              "files": ("vfs_open", "vfs_close", "vfs_read", "vfs_write", "vfs_rename", "vfs_unlink",
+                        "vfs_getattr"),
               "tcp": ("vfs_read", "vfs_write")}
 
     def __init__(self, build, program=None):

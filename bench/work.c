@@ -199,7 +199,7 @@ static const struct mode modes[] = {
 	{ "rw",    rw_setup,  rw_run,    2, 2, "pread and pwrite of 64 cached bytes" },
 	{ "read",  rw_setup,  read_run,  1, 1, "pread of 64 cached bytes" },
 	{ "null",  NULL,      null_run,  1, 0, "getppid" },
-	{ "files", NULL,      files_run, 9, 6, "open write close open read close stat rename unlink" },
+	{ "files", NULL,      files_run, 9, 9, "open write close open read close stat rename unlink" },
 	{ "tcp",   tcp_setup, tcp_run,   4, 4, "64 bytes there and back between two threads" },
 };
 /* clang-format on */
