@@ -248,7 +248,7 @@ static int cmd_doctor(const struct doctor_opts *o)
 	if (o->load)
 		return load_all(o, &opts);
 	r = capture_open(&opts, &capture, &d);
-	r = r < 0 ? r : capture_start(capture, ignore_record, NULL, &d);
+	r = r < 0 ? r : capture_start(capture, &(struct ring_sink){ ignore_record }, &d);
 	if (r < 0)
 		return cmd_fail("doctor", r, &d);
 	if (o->json) {

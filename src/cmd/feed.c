@@ -367,15 +367,23 @@ static void say_attached(struct feed *l)
 		 capture_ring_bytes(l->capture) / 1024);
 }
 
-int feed_start(struct feed *l, feed_fn fn, void *ctx, struct diag *d)
+static bool is_crowded(void *ctx)
+{
+	struct feed *l = ctx;
+
+	return l->is_crowded && l->is_crowded(l->ctx);
+}
+
+int feed_start(struct feed *l, feed_fn fn, ring_crowded_fn crowded, void *ctx, struct diag *d)
 {
 	int r;
 
 	l->fn = fn;
+	l->is_crowded = crowded;
 	l->ctx = ctx;
 	l->started_ns = feed_now_ns();
 	l->started_wall_ns = clock_ns(CLOCK_REALTIME);
-	r = capture_start(l->capture, on_record, l, d);
+	r = capture_start(l->capture, &(struct ring_sink){ on_record, is_crowded, l }, d);
 	l->attached_ns = feed_now_ns();
 	if (r >= 0)
 		say_attached(l);

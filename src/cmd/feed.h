@@ -37,6 +37,7 @@ struct feed {
 	u64 attached_ns; /* when rows began to flow: attaching may wait for an earlier recording */
 	u64 lost[SN_NR_EVENTS][SN_NR_CAUSES]; /* rows, by holes that were handed out */
 	feed_fn fn;
+	ring_crowded_fn is_crowded;
 	void *ctx;
 	int exec_failed;       /* errno */
 	enum feed_end end;     /* why it ends, though the command may still run: then */
@@ -62,8 +63,8 @@ void feed_catch_signals(const struct feed *l);
  */
 int feed_open(struct feed *l, const struct filter_opts *filter, const struct run_opts *run,
 	      char **command, int out, bool *ret_usage, struct diag *d);
-/* Attaches them: rows begin to flow. */
-int feed_start(struct feed *l, feed_fn fn, void *ctx, struct diag *d);
+/* Attaches them: rows begin to flow. While crowded() says so they wait in the rings; it may be NULL. */
+int feed_start(struct feed *l, feed_fn fn, ring_crowded_fn crowded, void *ctx, struct diag *d);
 /*
  * Says what was asked for and cannot be observed; with brief, only of what was named by itself.
  * -ENOTSUP with a sentence if that is all.

@@ -81,6 +81,13 @@ static int on_row(void *ctx, const struct sn_event *ev, const void *rec, size_t 
 	return trace_writer_put(r->writer, ev, rec, size, names);
 }
 
+static bool is_crowded(void *ctx)
+{
+	struct recording *r = ctx;
+
+	return trace_writer_is_crowded(r->writer);
+}
+
 /* ---- what is written beside the rows ---- */
 
 static void make_manifest(struct recording *r, bool is_complete, struct buf *ret)
@@ -367,7 +374,7 @@ static int begin(struct recording *r, struct diag *d)
 
 	r->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	watch_clock(r);
-	err = feed_start(&r->feed, on_row, r, d);
+	err = feed_start(&r->feed, on_row, is_crowded, r, d);
 	r->start_cpu_s = cpu_s();
 	err = err < 0 ? err : feed_check_seen(&r->feed, r->opts->quiet, d);
 	err = err < 0 ? err : write_manifest(r, false, d);

@@ -69,7 +69,7 @@ static int begin(struct streaming *s, const struct stream_opts *o, struct diag *
 {
 	int r;
 
-	r = feed_start(&s->feed, on_row, s, d);
+	r = feed_start(&s->feed, on_row, NULL, s, d);
 	r = r < 0 ? r : feed_check_seen(&s->feed, false, d);
 	r = r < 0 ? r : feed_go(&s->feed, &o->run, d);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "schema/schema.h"
@@ -43,9 +44,8 @@ struct capture {
 	u32 nr_rings;
 	int stats_fd; /* while it is open the kernel measures run times */
 	bool kernel_counted;
-	/* Who gets the records, and the sum of losses that was told last: by cpu, event and cause. */
-	ring_fn fn;
-	void *ctx;
+	struct ring_sink to;
+	/* The sum of losses that was told last: by cpu, event and cause. */
 	u64 (*told)[SN_NR_EVENTS][SN_NR_KERNEL_CAUSES];
 	u32 nr_cpus;
 };
@@ -338,14 +338,13 @@ bool capture_kernel_counted(const struct capture *c)
 	return c->kernel_counted;
 }
 
-int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d)
+int capture_start(struct capture *c, const struct ring_sink *to, struct diag *d)
 {
-	struct snapshot s = { .fn = fn, .ctx = ctx };
+	struct snapshot s = { .fn = to->fn, .ctx = to->ctx };
 	const struct sn_percpu *cpus;
 	int r;
 
-	c->fn = fn;
-	c->ctx = ctx;
+	c->to = *to;
 	c->nr_cpus = probes_cpus(c->probes, &cpus);
 	c->kernel_counted = kernel_counts_runs();
 	c->told = calloc(c->nr_cpus, sizeof(*c->told));
@@ -376,7 +375,7 @@ static int hand_hole(struct capture *c, const struct sn_lost *sum)
 		return 0;
 	lost.nr -= *told;
 	*told = sum->nr;
-	return c->fn(c->ctx, &lost.hdr, sizeof(lost));
+	return c->to.fn(c->to.ctx, &lost.hdr, sizeof(lost));
 }
 
 static int hand_record(void *ctx, const struct sn_hdr *rec, size_t size)
@@ -385,12 +384,36 @@ static int hand_record(void *ctx, const struct sn_hdr *rec, size_t size)
 
 	if (rec->id == SN_EV_lost && size >= sizeof(struct sn_lost))
 		return hand_hole(c, (const struct sn_lost *)rec);
-	return c->fn(c->ctx, rec, size);
+	return c->to.fn(c->to.ctx, rec, size);
+}
+
+static bool is_crowded(void *ctx)
+{
+	struct capture *c = ctx;
+
+	return c->to.is_crowded && c->to.is_crowded(c->to.ctx);
+}
+
+static s64 drain(struct capture *c, u64 window_ns)
+{
+	return rings_drain(c->rings, window_ns, &(struct ring_sink){ hand_record, is_crowded, c });
+}
+
+/* Waits for as long as it takes: nothing is added any more. */
+static int drain_rest(struct capture *c)
+{
+	s64 r = drain(c, 0);
+
+	while (r >= 0 && rings_wait(c->rings)) {
+		(void)nanosleep(&(struct timespec){ .tv_nsec = SLEEP_BUSY_NS }, NULL);
+		r = drain(c, 0);
+	}
+	return r < 0 ? (int)r : 0;
 }
 
 s64 capture_drain(struct capture *c, u64 *ret_sleep_ns)
 {
-	s64 nr = rings_drain(c->rings, WINDOW_NS, hand_record, c);
+	s64 nr = drain(c, WINDOW_NS);
 
 	*ret_sleep_ns = rings_fill(c->rings) >= BUSY_FILL ? SLEEP_BUSY_NS : SLEEP_IDLE_NS;
 	return nr;
@@ -431,12 +454,12 @@ static int tell_last_holes(struct capture *c)
 
 int capture_stop(struct capture *c)
 {
-	s64 r;
+	int r;
 
 	c->kernel_counted = c->kernel_counted && kernel_counts_runs();
 	probes_detach(c->probes);
-	r = rings_drain(c->rings, 0, hand_record, c);
-	return r < 0 ? (int)r : tell_last_holes(c);
+	r = drain_rest(c);
+	return r < 0 ? r : tell_last_holes(c);
 }
 
 void capture_free(struct capture *c)

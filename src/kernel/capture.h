@@ -39,9 +39,9 @@ void capture_opts_init(struct capture_opts *opts);
  */
 int capture_ask(const struct capture_opts *opts, struct caps *ret, struct diag *d);
 
-/* Loads; then attaches and takes the snapshot of threads. From then on fn gets every record. */
+/* Loads; then attaches and takes the snapshot of threads. From then on `to` gets every record. */
 int capture_open(const struct capture_opts *opts, struct capture **ret, struct diag *d);
-int capture_start(struct capture *c, ring_fn fn, void *ctx, struct diag *d);
+int capture_start(struct capture *c, const struct ring_sink *to, struct diag *d);
 
 /*
  * Hands out what the rings hold. Returns the number of records or fn's negative

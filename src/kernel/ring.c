@@ -7,8 +7,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/* Read positions go back to the kernel at least this often, in bytes. */
+/* Read positions go back to the kernel at least this often, in bytes; of a small ring each eighth. */
 #define RELEASE_BYTES (64 << 10)
+/* Nearly full, in parts of a thousand. */
+#define NEARLY_FULL 750
 
 struct ring {
 	u64 *consumer_pos; /* ours, read by the kernel */
@@ -29,6 +31,7 @@ struct rings {
 	u32 nr;
 	u64 last_ts;
 	u32 fill;
+	bool waits;
 	size_t page;
 	struct rings_stats stats;
 };
@@ -136,12 +139,17 @@ static void look(struct rings *r, struct ring *ring)
 	}
 }
 
-static void advance(struct rings *r, struct ring *ring)
+/* Goes on to the next record: true if what was read was released. */
+static bool advance(struct rings *r, struct ring *ring)
 {
+	bool is_due;
+
 	ring->pos += ALIGN_UP(ring->head_size + BPF_RINGBUF_HDR_SZ, 8);
-	if (ring->pos - ring->released >= RELEASE_BYTES)
+	is_due = ring->pos - ring->released >= MIN(RELEASE_BYTES, ring->size / 8);
+	if (is_due)
 		release(ring);
 	look(r, ring);
+	return is_due;
 }
 
 /* The ring with the oldest record, and the age of the next oldest. */
@@ -174,41 +182,69 @@ static u64 now_ns(void)
 	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
 }
 
-s64 rings_drain(struct rings *r, u64 window_ns, ring_fn fn, void *ctx)
+/* How full the fullest is. */
+static void measure(struct rings *r)
 {
-	u64 until = window_ns ? now_ns() - window_ns : UINT64_MAX, next_ts, fill, max_fill = 0;
-	struct ring *ring;
-	s64 nr = 0;
-	int err = 0;
+	const struct ring *ring;
+	u64 fill;
 
 	r->fill = 0;
 	for (u32 i = 0; i < r->nr; i++) {
 		ring = &r->rings[i];
-		ring->end = __atomic_load_n(ring->producer_pos, __ATOMIC_ACQUIRE);
-		fill = ring->end - ring->released;
-		max_fill = MAX(max_fill, fill);
+		fill = __atomic_load_n(ring->producer_pos, __ATOMIC_ACQUIRE) - ring->released;
+		r->stats.max_fill_bytes = MAX(r->stats.max_fill_bytes, fill);
 		r->fill = MAX(r->fill, (u32)(fill * 1000 / ring->size));
+	}
+}
+
+/* Asked where something was released. */
+static bool must_wait(struct rings *r, u64 window_ns, const struct ring_sink *to)
+{
+	if (!to->is_crowded || !to->is_crowded(to->ctx))
+		return false;
+	measure(r);
+	return !window_ns || r->fill < NEARLY_FULL;
+}
+
+s64 rings_drain(struct rings *r, u64 window_ns, const struct ring_sink *to)
+{
+	u64 until = window_ns ? now_ns() - window_ns : UINT64_MAX, next_ts;
+	struct ring *ring;
+	s64 nr = 0;
+	int err = 0;
+
+	for (u32 i = 0; i < r->nr; i++) {
+		ring = &r->rings[i];
+		ring->end = __atomic_load_n(ring->producer_pos, __ATOMIC_ACQUIRE);
 		look(r, ring);
 	}
-	r->stats.max_fill_bytes = MAX(r->stats.max_fill_bytes, max_fill);
+	measure(r);
+	r->waits = must_wait(r, window_ns, to);
 
-	while (!err && (ring = oldest(r, &next_ts)) && ring->head->ts <= until) {
+	while (!err && !r->waits && (ring = oldest(r, &next_ts)) && ring->head->ts <= until) {
 		/* stay with this ring as long as it is the oldest; of equals the first added is */
 		do {
 			if (ring->head->ts < r->last_ts)
 				r->stats.late++;
 			else
 				r->last_ts = ring->head->ts;
-			err = fn(ctx, ring->head, ring->head_size);
+			err = to->fn(to->ctx, ring->head, ring->head_size);
 			nr++;
-			advance(r, ring);
-		} while (!err && ring->head && ring->head->ts < next_ts && ring->head->ts <= until);
+			if (advance(r, ring))
+				r->waits = must_wait(r, window_ns, to);
+		} while (!err && !r->waits && ring->head && ring->head->ts < next_ts &&
+			 ring->head->ts <= until);
 	}
 	for (u32 i = 0; i < r->nr; i++)
 		if (r->rings[i].pos != r->rings[i].released)
 			release(&r->rings[i]);
 	r->stats.records += (u64)nr;
 	return err < 0 ? err : nr;
+}
+
+bool rings_wait(const struct rings *r)
+{
+	return r->waits;
 }
 
 u32 rings_fill(const struct rings *r)

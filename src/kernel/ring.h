@@ -16,6 +16,8 @@ struct rings;
 
 /* A record; valid until the function returns. A negative return ends the drain. */
 typedef int (*ring_fn)(void *ctx, const struct sn_hdr *rec, size_t size);
+/* Is there no room for many more records now? */
+typedef bool (*ring_crowded_fn)(void *ctx);
 
 struct rings_stats {
 	u64 records;
@@ -31,10 +33,23 @@ void rings_free(struct rings *r);
 DEFINE_FREEP(struct rings, rings_free)
 
 /*
- * Hands out all records that are older than window_ns; 0 hands out everything there is.
- * The number of records, or fn's negative return.
+ * Where records are handed out to. While it is crowded they stay in the rings; if one of these
+ * is nearly full they are handed out all the same.
  */
-s64 rings_drain(struct rings *r, u64 window_ns, ring_fn fn, void *ctx);
+struct ring_sink {
+	ring_fn fn;
+	ring_crowded_fn is_crowded; /* or NULL: never */
+	void *ctx;
+};
+
+/*
+ * Hands out all records that are older than window_ns; 0 hands out everything there is, of rings
+ * that nothing is added to any more: however full they are, they wait. The number of records, or
+ * fn's negative return.
+ */
+s64 rings_drain(struct rings *r, u64 window_ns, const struct ring_sink *to);
+/* Did the last drain leave records because of a crowd? */
+bool rings_wait(const struct rings *r);
 
 /* The fullest ring at the last drain, in parts of a thousand. */
 u32 rings_fill(const struct rings *r);

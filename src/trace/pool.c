@@ -25,7 +25,7 @@ static size_t string_bytes(const struct batch *b)
 
 void pool_init(struct pool *p, u64 max_bytes, u32 max_rows)
 {
-	*p = (struct pool){ .max_rows = max_rows };
+	*p = (struct pool){ .max_rows = max_rows, .max_bytes = max_bytes };
 	(void)pthread_mutex_init(&p->lock, NULL);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
 		p->events[i].max_bytes =
@@ -45,6 +45,7 @@ static struct batch *take_spare(struct pool *p, struct pool_event *e)
 		e->spares = b->next;
 		e->nr_spares--;
 		e->min_spares = MIN(e->min_spares, e->nr_spares);
+		p->spare_bytes -= b->counted;
 	}
 	(void)pthread_mutex_unlock(&p->lock);
 	return b;
@@ -157,7 +158,13 @@ void pool_give(struct pool *p, struct batch *b)
 	b->next = e->spares;
 	e->spares = b;
 	e->nr_spares++;
+	p->spare_bytes += b->counted;
 	(void)pthread_mutex_unlock(&p->lock);
+}
+
+bool pool_is_crowded(const struct pool *p)
+{
+	return p->bytes - p->spare_bytes > p->max_bytes / 4 * 3;
 }
 
 void pool_sweep(struct pool *p)

@@ -18,7 +18,8 @@
 
 struct pool {
 	u32 max_rows; /* of a batch */
-	_Atomic u64 bytes;
+	u64 max_bytes;
+	_Atomic u64 bytes, spare_bytes; /* of all batches, and of those that lie ready */
 	pthread_mutex_t lock;
 	struct pool_event {
 		u64 max_bytes;  /* of all events' batches, for one more of this */
@@ -46,6 +47,8 @@ void pool_close(struct pool *p, struct batch *b);
 /* Gives it back, with whatever is in it; one that was nearly empty is not kept. NULL is allowed. */
 void pool_give(struct pool *p, struct batch *b);
 
+/* Is little memory left, beside what lies ready? */
+bool pool_is_crowded(const struct pool *p);
 /* Frees as many spare ones as were not needed since the last call. */
 void pool_sweep(struct pool *p);
 

@@ -64,7 +64,7 @@ struct trace_writer {
 	pthread_cond_t wake;         /* a batch, or the end */
 	pthread_cond_t done;         /* a batch is done */
 	struct batch *first, **last; /* those that wait */
-	u32 nr_waiting;              /* and the one that is being written */
+	_Atomic u32 nr_waiting;      /* and the one that is being written */
 	bool is_finishing, is_stopping;
 	int error;
 	struct diag diag;    /* of the first error */
@@ -524,6 +524,11 @@ int trace_writer_error(struct trace_writer *w, struct diag *d)
 		(void)diag_err(d, r, "%s", w->diag.text);
 	(void)pthread_mutex_unlock(&w->lock);
 	return r;
+}
+
+bool trace_writer_is_crowded(const struct trace_writer *w)
+{
+	return w->nr_waiting && !w->nr_failing && pool_is_crowded(&w->pool);
 }
 
 bool trace_writer_is_failing(struct trace_writer *w, struct diag *d)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What is kept where rows come faster than they can be written. */
+#include <time.h>
+
 #include "trace-help.h"
 
 /* Of what happens to processes nothing is, while other rows fill the memory. */
@@ -38,4 +40,35 @@ TEST(what_happens_to_processes_is_kept_in_a_flood)
 	remove_all(dir);
 }
 
-TESTS(what_happens_to_processes_is_kept_in_a_flood)
+/* Who waits while the writer is behind loses nothing, however slow it is. */
+TEST(nothing_is_lost_by_who_waits)
+{
+	enum { NR = 20000 };
+	struct trace_writer_opts opts = { .max_batch_bytes = 1 << 20, .zstd_level = 19 };
+	const struct sn_event *ev = schema_by_name("vfs_read", 8);
+	struct trace_writer_counts counts;
+	const char *dir = fresh_path();
+	struct trace_writer *w;
+	struct sample sample;
+	struct diag d = {};
+	u64 nr_waits = 0;
+
+	check_eq(trace_writer_open(dir, &opts, &w, &d), 0);
+	random_sample(&sample, ev, 1);
+	for (u64 ts = 1; ts <= NR; ts++) {
+		for (; trace_writer_is_crowded(w); nr_waits++)
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		((struct sn_hdr *)sample.rec)->ts = ts;
+		check_eq(put_sample(w, &sample), 0);
+	}
+	check_eq(trace_writer_finish(w, &d), 0);
+	trace_writer_counts(w, ev, &counts);
+	trace_writer_free(w);
+	printf("# waited %" PRIu64 " times\n", nr_waits);
+	check(nr_waits > 0);
+	check_eq(counts.lost, 0);
+	check_eq(counts.written, NR);
+	remove_all(dir);
+}
+
+TESTS(what_happens_to_processes_is_kept_in_a_flood, nothing_is_lost_by_who_waits)

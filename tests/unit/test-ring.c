@@ -79,6 +79,11 @@ static int see(void *ctx, const struct sn_hdr *rec, size_t size)
 	return 0;
 }
 
+static s64 drain(struct rings *r, struct seen *s)
+{
+	return rings_drain(r, 0, &(struct ring_sink){ see, NULL, s });
+}
+
 static struct rings *rings_of(struct fake *f, u32 nr)
 {
 	struct rings *r;
@@ -100,7 +105,7 @@ TEST(merges_by_time)
 	put(&f[1], 20, 48, 0);
 	put(&f[1], 30, 48, 0);
 	put(&f[1], 50, 48, 0);
-	check_eq(rings_drain(r, 0, see, &s), 5);
+	check_eq(drain(r, &s), 5);
 	for (u32 i = 0; i < 5; i++)
 		check_eq(s.ts[i], 10 * (i + 1));
 	check(s.sizes_match);
@@ -120,7 +125,7 @@ TEST(of_equals_the_first_ring_is_first)
 	put(&f[1], 5, 48, 0);
 	put(&f[1], 7, 48, 0); /* the row */
 	put(&f[0], 7, 96, 0); /* its name */
-	check_eq(rings_drain(r, 0, see, &s), 3);
+	check_eq(drain(r, &s), 3);
 	check_eq(s.ts[0], 5);
 	check(s.sizes_match);
 	rings_free(r);
@@ -135,7 +140,7 @@ TEST(passes_over_what_was_discarded)
 	put(&f[0], 1, 48, BPF_RINGBUF_DISCARD_BIT);
 	put(&f[0], 2, 48, 0);
 	put(&f[0], 3, 200, BPF_RINGBUF_DISCARD_BIT);
-	check_eq(rings_drain(r, 0, see, &s), 1);
+	check_eq(drain(r, &s), 1);
 	check_eq(s.ts[0], 2);
 	check_eq(consumer(&f[0]), *producer(&f[0]));
 	rings_free(r);
@@ -152,10 +157,10 @@ TEST(waits_for_what_is_being_written)
 	put(&f[0], 1, 48, BPF_RINGBUF_BUSY_BIT);
 	put(&f[0], 2, 48, 0);
 	put(&f[1], 3, 48, 0);
-	check_eq(rings_drain(r, 0, see, &s), 1);
+	check_eq(drain(r, &s), 1);
 	check_eq(s.ts[0], 3);
 	put_bytes(&f[0], 0, &done, sizeof(done));
-	check_eq(rings_drain(r, 0, see, &s), 2);
+	check_eq(drain(r, &s), 2);
 	check_eq(rings_stats(r)->late, 2); /* handed out all the same, and counted */
 	rings_free(r);
 }
@@ -168,7 +173,7 @@ TEST(joins_records_that_go_over_the_end)
 
 	for (u64 i = 0; i < 100; i++) {
 		put(&f[0], i + 1, 104, 0);
-		check_eq(rings_drain(r, 0, see, &s), 1);
+		check_eq(drain(r, &s), 1);
 		check_eq(s.ts[i], i + 1);
 	}
 	check(s.sizes_match);
@@ -183,7 +188,7 @@ TEST(counts_what_is_no_record)
 
 	put(&f[0], 1, 8, 0);
 	put(&f[0], 2, 48, 0);
-	check_eq(rings_drain(r, 0, see, &s), 1);
+	check_eq(drain(r, &s), 1);
 	check_eq(rings_stats(r)->malformed, 1);
 	rings_free(r);
 }
@@ -200,7 +205,54 @@ TEST(stops_when_told_to)
 
 	put(&f[0], 1, 48, 0);
 	put(&f[0], 2, 48, 0);
-	check_eq(rings_drain(r, 0, refuse, NULL), -EPIPE);
+	check_eq(rings_drain(r, 0, &(struct ring_sink){ refuse }), -EPIPE);
+	rings_free(r);
+}
+
+/* There is room for six records, once; fuller than that is crowded. */
+static bool six_are_a_crowd(void *ctx)
+{
+	return ((const struct seen *)ctx)->nr >= 6;
+}
+
+/* Eight bytes before a record of 56: 64 records fill the ring, and eight are released at once. */
+static void put_many(struct fake *f, u64 from, u64 to)
+{
+	for (u64 ts = from; ts <= to; ts++)
+		put(f, ts, 56, 0);
+}
+
+TEST(leaves_records_in_the_ring_while_it_is_crowded)
+{
+	struct fake f[1] = { fake_new() };
+	struct seen s = { .sizes_match = true };
+	struct rings *r = rings_of(f, 1);
+	const struct ring_sink to = { see, six_are_a_crowd, &s };
+
+	put_many(&f[0], 1, 24);
+	check_eq(rings_drain(r, 1, &to), 8);
+	check(rings_wait(r));
+	check_eq(consumer(&f[0]), 8 * 64);
+	check_eq(rings_drain(r, 1, &to), 0);
+	check(rings_wait(r));
+
+	/* Three quarters: those that would be too many are handed out. */
+	put_many(&f[0], 25, 64);
+	check_eq(rings_drain(r, 1, &to), 16);
+	check(rings_wait(r));
+
+	/* At the end nothing comes any more: all wait, however many. */
+	put_many(&f[0], 65, 84);
+	check_eq(rings_drain(r, 0, &to), 0);
+	check(rings_wait(r));
+	s.nr = 0;
+	check_eq(rings_drain(r, 0, &to), 8);
+	check_eq(s.ts[0], 25);
+	s.nr = 0;
+	check_eq(drain(r, &s), 52);
+	check(!rings_wait(r));
+	check_eq(s.ts[51], 84);
+	check_eq(rings_stats(r)->late, 0);
 	rings_free(r);
 }
 
@@ -220,4 +272,5 @@ TEST(parses_cpu_lists_with_gaps)
 
 TESTS(merges_by_time, of_equals_the_first_ring_is_first, passes_over_what_was_discarded,
       waits_for_what_is_being_written, joins_records_that_go_over_the_end, counts_what_is_no_record,
-      stops_when_told_to, parses_cpu_lists_with_gaps)
+      stops_when_told_to, leaves_records_in_the_ring_while_it_is_crowded,
+      parses_cpu_lists_with_gaps)
