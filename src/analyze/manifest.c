@@ -299,7 +299,9 @@ static void read_head(struct manifest *m)
 	m->version = text(get(root, "sonde"), "version");
 	m->host = text(get(root, "host"), "name");
 	m->machine = text(get(root, "host"), "machine");
+	m->machine_id = text(get(root, "host"), "machine_id");
 	m->cpus = number(get(root, "host"), "cpus");
+	m->page_size = number(get(root, "host"), "page_size");
 	m->kernel = text(get(root, "kernel"), "release");
 	m->started_mono = number(get(root, "started"), "mono_ns");
 	m->started_wall = number(get(root, "started"), "wall_ns");

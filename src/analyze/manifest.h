@@ -49,8 +49,8 @@ struct manifest_sampling {
 struct manifest {
 	struct json_object *root; /* owns all strings */
 	bool is_there, complete;
-	const char *version, *host, *machine, *kernel;
-	struct maybe cpus, started_mono, started_wall, stopped_mono;
+	const char *version, *host, *machine, *machine_id, *kernel;
+	struct maybe cpus, page_size, started_mono, started_wall, stopped_mono;
 	struct maybe target_pid, target_status;
 	bool has_target, target_signalled;
 	const char *target_signal;  /* name or number, as text */

@@ -4,26 +4,16 @@
 #include <sys/stat.h>
 
 #include "analyze/manifest.h"
-#include "cmd/cmd.h"
-#include "cmd/select.h"
+#include "cmd/export.h"
 #include "sink/csv.h"
+#include "sink/iotracer.h"
 #include "sink/jsonl.h"
-#include "trace/wall.h"
 
-/* In the order of the words that --to takes. */
-enum export_format { EXPORT_CSV, EXPORT_JSONL };
-
-static const char *const formats[] = { [EXPORT_CSV] = "csv", [EXPORT_JSONL] = "jsonl", NULL };
-
-struct export_opts {
-	struct cmd_common common;
-	const char *trace;
-	int format;      /* enum export_format, or -1: not said */
-	const char *dir; /* NULL: standard output */
-	struct opt_strings streams;
-	struct opt_strings fields;
-	u64 since_ns, until_ns;
-	bool force, wall;
+static const char *const formats[] = {
+	[EXPORT_CSV] = "csv",
+	[EXPORT_JSONL] = "jsonl",
+	[EXPORT_IOTRACER] = "iotracer",
+	NULL,
 };
 
 /* clang-format off */
@@ -31,7 +21,12 @@ struct export_opts {
 static const struct opt export_rows[] = {
 	{ .name = "to", .metavar = "FORMAT", .type = OPT_CHOICE,
 	  AT(format), .choices = formats,
-	  .help = "csv: lines of values below a line of names; jsonl: an object a row" },
+	  .help = "csv: lines of values below a line of names; jsonl: an object a row; "
+		  "iotracer: the files of IO Tracer" },
+	{ .name = "layout", .metavar = "LAYOUT", .type = OPT_CHOICE,
+	  AT(layout), .choices = iotracer_layouts,
+	  .help = "of IO Tracer's files: doc, as its documentation has them (default), seed, as its "
+		  "first version writes them, head, as its last one does" },
 	{ .name = "output", .short_name = 'o', .metavar = "DIR", .type = OPT_STRING,
 	  AT(dir), .complete = OPT_COMPLETE_DIR,
 	  .help = "directory for a file per event, made if need be (default: standard output)" },
@@ -63,23 +58,10 @@ static const struct opt export_rows[] = {
 /* clang-format on */
 
 static const struct opt_group export_groups[] = { { "Options", export_rows, 0 }, {} };
-static const struct export_opts export_defaults = { .format = -1, .until_ns = UINT64_MAX };
+static const struct export_opts export_defaults = { .format = -1,
+						    .layout = -1,
+						    .until_ns = UINT64_MAX };
 CMD_OPTIONS(export, .groups = export_groups, .defaults = &export_defaults);
-
-struct export
-{
-	const struct export_opts *o;
-	struct trace *trace;
-	struct fields fields;
-	bool has_wall;
-	struct wall wall;
-	u64 events; /* bit per slot */
-	u64 asked;  /* the same, with those that have no rows */
-	u64 from_ns, to_ns;
-	struct diag *d;
-	struct diag *
-		damage; /* why rows could not be read: those that can be are written all the same */
-};
 
 /* The rows of one event, as far as they were read. */
 struct input {
@@ -238,8 +220,7 @@ static struct input *earliest(struct input *in, u32 nr, u64 *ret_limit_ns)
 	return first;
 }
 
-/* The rows of all events in order of time. */
-static int export_merged(const struct export *x, struct sink *s)
+int export_merged(const struct export *x, u64 events, struct sink *s)
 {
 	struct input in[SN_NR_EVENTS] = {}, *first;
 	u64 limit_ns;
@@ -247,7 +228,7 @@ static int export_merged(const struct export *x, struct sink *s)
 	int r = 0;
 
 	for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++) {
-		if (!(x->events & 1ull << slot))
+		if (!(events & 1ull << slot))
 			continue;
 		r = open_cursor(x, schema_event(slot), &in[nr].cursor);
 		if (!r)
@@ -273,24 +254,33 @@ static int write_file(struct export *x, const struct sn_event *ev, int fd)
 	return r;
 }
 
+int export_create(const struct export *x, int dir_fd, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (x->o->force ? O_TRUNC : O_EXCL);
+	int fd = openat(dir_fd, name, flags, 0666);
+
+	if (fd < 0 && errno == EEXIST) {
+		(void)diag_hint(x->d, 0, "--force writes over it");
+		return diag_err(x->d, -EEXIST, "%s/%s exists", x->o->dir, name);
+	}
+	if (fd < 0)
+		return diag_errno(x->d, -errno, "cannot make %s/%s", x->o->dir, name);
+	return fd;
+}
+
 /* One file. What could not be written to its end does not stay. */
 static int export_file(struct export *x, int dir_fd, const struct sn_event *ev)
 {
 	_cleanup_(buf_done) struct buf name = {};
 	_cleanup_(closep) int fd = -1;
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (x->o->force ? O_TRUNC : O_EXCL);
 	int r;
 
 	buf_printf(&name, "%s.%s", ev->name, formats[x->o->format]);
 	if (name.failed)
 		return -ENOMEM;
-	fd = openat(dir_fd, name.data, flags, 0666);
-	if (fd < 0 && errno == EEXIST) {
-		(void)diag_hint(x->d, 0, "--force writes over it");
-		return diag_err(x->d, -EEXIST, "%s/%s exists", x->o->dir, name.data);
-	}
+	fd = export_create(x, dir_fd, name.data);
 	if (fd < 0)
-		return diag_errno(x->d, -errno, "cannot make %s/%s", x->o->dir, name.data);
+		return fd;
 	r = write_file(x, ev, fd);
 	if (!r && close(TAKE_FD(fd)) < 0)
 		r = diag_errno(x->d, -errno, "cannot write the rows");
@@ -327,7 +317,7 @@ static int export_stdout(struct export *x)
 	if (!r && nr == 1)
 		r = export_event(x, schema_event((u32)__builtin_ctzll(x->events)), s);
 	else if (!r)
-		r = export_merged(x, s);
+		r = export_merged(x, x->events, s);
 	if (!r)
 		r = close_sink(&s, x->d);
 	return r;
@@ -477,7 +467,9 @@ static int export_trace(struct export *x)
 		r = read_wall(x);
 	if (!r)
 		r = say_lost(x);
-	if (!r)
+	if (!r && x->o->format == EXPORT_IOTRACER)
+		r = export_iotracer(x);
+	else if (!r)
 		r = x->o->dir ? export_dir(x) : export_stdout(x);
 	return r;
 }
@@ -523,6 +515,23 @@ static int check_dir(const struct export_opts *o, struct diag *d)
 	return 0;
 }
 
+/* The files of IO Tracer have their own names, columns and clock. */
+static int check_format(const struct export_opts *o, struct diag *d)
+{
+	if (o->format < 0)
+		return diag_err(d, -EINVAL, "--to FORMAT is missing");
+	if (o->format != EXPORT_IOTRACER)
+		return o->layout < 0 ? 0
+				     : diag_err(d, -EINVAL, "--layout is of --to iotracer alone");
+	if (!o->dir)
+		return diag_err(d, -EINVAL,
+				"--to iotracer writes several files: -o DIR is missing");
+	if (o->fields.nr || o->wall)
+		return diag_err(d, -EINVAL, "--%s: the columns of --to iotracer are given",
+				o->wall ? "wall" : "fields");
+	return 0;
+}
+
 static int cmd_export(const struct export_opts *o)
 {
 	_cleanup_(trace_freep) struct trace *trace = NULL;
@@ -532,15 +541,16 @@ static int cmd_export(const struct export_opts *o)
 	unsigned int nr_damaged;
 	int r;
 
-	if (o->format < 0)
-		return cmd_usage("export", diag_err(&d, -EINVAL, "--to FORMAT is missing"), &d);
-	r = check_dir(o, &d);
+	r = check_format(o, &d);
+	if (!r)
+		r = check_dir(o, &d);
 	if (!r && o->since_ns > o->until_ns)
 		r = diag_err(&d, -EINVAL, "--since is later than --until: nothing lies between");
 	if (!r)
 		r = select_streams(&o->streams, true, &x.events, &d);
 	if (!r)
 		r = read_columns(&x);
+	x.has_wall |= o->format == EXPORT_IOTRACER;
 	if (r < 0) {
 		fields_done(&x.fields);
 		return cmd_usage("export", r, &d);

@@ -3,22 +3,20 @@
 
 #include "sink/lines.h"
 
-/* Quoted if it must be; the empty text always, to differ from null. */
-static bool put_text(struct buf *b, enum sn_kind kind, const char *p, size_t len)
+void csv_put_text(struct buf *b, const char *p, size_t len)
 {
 	bool plain = len > 0;
 	char *to;
 
-	(void)kind;
 	for (size_t i = 0; i < len && plain; i++)
 		plain = p[i] != ',' && p[i] != '"' && p[i] != '\n' && p[i] != '\r';
 	if (plain) {
 		buf_put(b, p, len);
-		return true;
+		return;
 	}
 	to = buf_room(b, 2 * len + 2);
 	if (!to)
-		return true;
+		return;
 	*to++ = '"';
 	for (size_t i = 0; i < len; i++) {
 		if (p[i] == '"')
@@ -27,6 +25,12 @@ static bool put_text(struct buf *b, enum sn_kind kind, const char *p, size_t len
 	}
 	*to++ = '"';
 	b->len = (size_t)(to - b->data);
+}
+
+static bool put_text(struct buf *b, enum sn_kind kind, const char *p, size_t len)
+{
+	(void)kind;
+	csv_put_text(b, p, len);
 	return true;
 }
 
@@ -41,7 +45,7 @@ static void put_header(struct lines *l, const struct sn_event *ev)
 
 		if (i)
 			buf_putc(&l->out, ',');
-		(void)put_text(&l->out, SN_K_str, name, strlen(name));
+		csv_put_text(&l->out, name, strlen(name));
 	}
 	buf_putc(&l->out, '\n');
 }

@@ -15,4 +15,7 @@
 int csv_open(int fd, const char *const *columns, bool with_event, struct sink **ret,
 	     struct diag *d);
 
+/* A value. Quoted if it must be; the empty text always, to differ from null. */
+void csv_put_text(struct buf *b, const char *p, size_t len);
+
 #endif

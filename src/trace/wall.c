@@ -80,8 +80,7 @@ static u32 find(struct wall *w, u64 mono_ns)
 	return from;
 }
 
-/* Nanoseconds since 1970. */
-static u64 wall_at(struct wall *w, u64 mono_ns)
+u64 wall_at(struct wall *w, u64 mono_ns)
 {
 	u32 i = find(w, mono_ns);
 	const struct wall_point *p = &w->at[i], *next = p + 1;

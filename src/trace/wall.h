@@ -30,6 +30,8 @@ int wall_add(struct wall *w, u64 mono_ns, u64 wall_ns);
 int wall_read(struct wall *w, struct trace *t, struct diag *d);
 void wall_done(struct wall *w);
 
+/* The instant in nanoseconds since 1970; there must be a point. */
+u64 wall_at(struct wall *w, u64 mono_ns);
 /* The instant as text of ISO 8601, WALL_LEN characters, in UTC; there must be a point. */
 void wall_print(struct wall *w, u64 mono_ns, char ret[WALL_LEN]);
 
