@@ -212,7 +212,7 @@ static int make_opts(struct feed *l, const struct filter_opts *f, const struct r
 	if (!f->streams.nr)
 		l->events = select_default();
 	r = r < 0 ? r : select_ops(&f->ops, &ops, d);
-	r = r < 0 ? r : select_samples(&f->samples, o->cfg.sample, d);
+	r = r < 0 ? r : filter_samples(f, o->cfg.sample, d);
 	r = r < 0 ? r : filter_check(f, &l->events, d);
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
 		if (!(filter_sampled() >> slot & 1))

@@ -40,6 +40,9 @@ const struct opt filter_row_rows[] = {
 	{ .name = "sample", .metavar = "STREAM=N", .type = OPT_STRINGS,
 	  AT(samples),
 	  .help = "keep one row in N of these events; several are separated by commas" },
+	{ .name = "cache-sample-rate", .metavar = "N", .type = OPT_U64,
+	  AT(cache_sample), .min = 1, .max = UINT32_MAX,
+	  .help = "the same as --sample pagecache=N" },
 	{ .name = "pseudo-fs", .metavar = "", .type = OPT_FLAG,
 	  AT(pseudo_fs),
 	  .help = "also files of proc, sysfs and their like, pipes, sockets and character "
@@ -142,6 +145,26 @@ static int check_ops(const struct filter_opts *f, u64 events, u64 *ret_can, stru
 	return 0;
 }
 
+static u64 events_of_cache(void)
+{
+	u64 events = 0;
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (schema_is_on_request(schema_event(slot)))
+			events |= 1ull << slot;
+	return events;
+}
+
+int filter_samples(const struct filter_opts *f, u32 nr[SN_NR_EVENTS], struct diag *d)
+{
+	int r = select_samples(&f->samples, nr, d);
+
+	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
+		if (!nr[slot] && events_of_cache() >> slot & 1)
+			nr[slot] = (u32)f->cache_sample;
+	return r;
+}
+
 static int check_samples(const struct filter_opts *f, u64 events, struct diag *d)
 {
 	bool found;
@@ -163,6 +186,8 @@ static int check_samples(const struct filter_opts *f, u64 events, struct diag *d
 				"sampled (those of processes cannot: names hang on them)",
 				f->samples.v[i]);
 	}
+	if (f->cache_sample && !(events & events_of_cache()))
+		return diag_err(d, -EINVAL, "--cache-sample-rate: pagecache is not recorded");
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #define SONDE_CMD_FILTER_OPTS_H
 
 #include "base/opt.h"
+#include "schema/schema.h"
 
 enum children {
 	CHILDREN_DEFAULT, /* as the command decides */
@@ -24,6 +25,7 @@ struct filter_opts {
 	struct opt_strings devices;
 	struct opt_strings ops;     /* see select_ops() */
 	struct opt_strings samples; /* see select_samples() */
+	u64 cache_sample; /* of each event of the page cache, unless samples say otherwise; 0 is all */
 	u64 min_latency_ns;
 	u64 min_bytes, max_bytes;
 	struct opt_range sectors;
@@ -44,6 +46,9 @@ struct filter_opts {
  * no size is not within a size. -EINVAL with a sentence if none is left.
  */
 int filter_check(const struct filter_opts *f, u64 *events, struct diag *d);
+
+/* One in so many rows of each event is kept, 0: all. 0, or -EINVAL with a sentence. */
+int filter_samples(const struct filter_opts *f, u32 nr[SN_NR_EVENTS], struct diag *d);
 
 /* Events that --sample means: not those of processes, which names hang on. */
 u64 filter_sampled(void);

@@ -92,7 +92,7 @@ static void use_filter(const struct filter_opts *f)
 	} else {
 		must(d.text[0]);
 	}
-	if (select_samples(&f->samples, nr, &d) < 0)
+	if (filter_samples(f, nr, &d) < 0)
 		must(d.text[0]);
 	events = select_all();
 	if (filter_check(f, &events, &d) < 0)

@@ -81,6 +81,9 @@ TEST(what_cannot_is_refused)
 	check_str(SAID("-e", "vfs", "--sample", "block_io=10"),
 		  "--sample: 'block_io=10' is of no stream that is recorded and can be sampled "
 		  "(those of processes cannot: names hang on them)");
+	check_str(SAID("-e", "pagecache", "--cache-sample-rate", "10"), "");
+	check_str(SAID("-e", "vfs", "--cache-sample-rate", "10"),
+		  "--cache-sample-rate: pagecache is not recorded");
 	check_str(SAID("-e", "proc", "--sample", "proc_fork=10"),
 		  "--sample: 'proc_fork=10' is of no stream that is recorded and can be sampled "
 		  "(those of processes cannot: names hang on them)");

@@ -446,3 +446,26 @@ void work_cache_unknown(void)
 	do_io("pwrite64", &f, bytes, 2 * PAGE, 0);
 	window_end();
 }
+
+/* Each page of a hole by itself, as fast as it goes; then all are dropped. */
+void work_cache_flood(void)
+{
+	u64 nr = param_num("n", 5000);
+	const char *path = in_dir("flood");
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
+
+	if (fd < 0 || ftruncate(fd, (off_t)(nr * PAGE)) ||
+	    posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM))
+		die("cannot make %s", path);
+	flood_begin();
+	for (u64 i = 0; i < nr; i++) {
+		flood_round(i, nr);
+		if (SYS(SYS_pread64, fd, bytes, 1, i * PAGE) != 1)
+			die("a read failed");
+	}
+	if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
+		die("cannot drop %s", path);
+	flood_end();
+	claim_count("pagecache_add", nr, "");
+	claim_count("pagecache_remove", nr, "");
+}
