@@ -88,6 +88,18 @@ int empty_exit(void *ctx)
 	return 0;
 }
 
+SEC("?tp_btf/mm_filemap_add_to_page_cache")
+int empty_page_added(void *ctx)
+{
+	return 0;
+}
+
+SEC("?tp_btf/mm_filemap_delete_from_page_cache")
+int empty_page_removed(void *ctx)
+{
+	return 0;
+}
+
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(floor_enter, struct pt_regs *regs, long nr)
 {

@@ -4,7 +4,9 @@
  * recorded. Its records are read and thrown away, so that nothing but the
  * kernel side and the transport is measured.
  *
- *	floor [-p PID] empty|floor
+ *	floor [-p PID] empty|empty-pages|floor
+ *
+ * empty-pages: empty programs where pages come into the page cache and leave it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -53,15 +55,18 @@ static int parse_pid(const char *text, u32 *ret_pid)
 	return 0;
 }
 
-static int load(struct floor_bpf *skel, u32 pid, bool is_empty)
+static int load(struct floor_bpf *skel, u32 pid, const char *mode)
 {
+	bool is_floor = !strcmp(mode, "floor"), is_empty = !strcmp(mode, "empty");
 	int r;
 
 	skel->rodata->wanted_tgid = pid;
 	bpf_program__set_autoload(skel->progs.empty_enter, is_empty);
 	bpf_program__set_autoload(skel->progs.empty_exit, is_empty);
-	bpf_program__set_autoload(skel->progs.floor_enter, !is_empty);
-	bpf_program__set_autoload(skel->progs.floor_exit, !is_empty);
+	bpf_program__set_autoload(skel->progs.floor_enter, is_floor);
+	bpf_program__set_autoload(skel->progs.floor_exit, is_floor);
+	bpf_program__set_autoload(skel->progs.empty_page_added, !is_floor && !is_empty);
+	bpf_program__set_autoload(skel->progs.empty_page_removed, !is_floor && !is_empty);
 
 	r = floor_bpf__load(skel);
 	if (r < 0)
@@ -94,7 +99,7 @@ static int run(struct floor_bpf *skel)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: floor [-p PID] empty|floor\n");
+	fprintf(stderr, "usage: floor [-p PID] empty|empty-pages|floor\n");
 	return 2;
 }
 
@@ -102,7 +107,7 @@ int main(int argc, char **argv)
 {
 	struct sigaction stop = { .sa_handler = on_stop };
 	struct floor_bpf *skel;
-	bool is_empty;
+	const char *mode;
 	u32 pid = 0;
 	int opt, r;
 
@@ -112,15 +117,15 @@ int main(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return usage();
-	is_empty = !strcmp(argv[optind], "empty");
-	if (!is_empty && strcmp(argv[optind], "floor"))
+	mode = argv[optind];
+	if (strcmp(mode, "empty") && strcmp(mode, "empty-pages") && strcmp(mode, "floor"))
 		return usage();
 
 	(void)sigaction(SIGINT, &stop, NULL);
 	(void)sigaction(SIGTERM, &stop, NULL);
 
 	skel = floor_bpf__open();
-	r = skel ? load(skel, pid, is_empty) : -errno;
+	r = skel ? load(skel, pid, mode) : -errno;
 	if (r >= 0)
 		r = run(skel);
 	floor_bpf__destroy(skel);

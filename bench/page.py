@@ -135,6 +135,19 @@ def added_table(data, part, mode):
                   "recorded"], rows)
 
 
+def pages_lines(data):
+    rows = []
+    for name in data.subjects("pages", "pages"):
+        if name == "base":
+            rows.append([name, f"({spread(data.each('pages', 'pages', name, QUIET))} in all)", "-", "-", "-"])
+            continue
+        rows.append([name, spread(data.added("pages", "pages", name)),
+                     spread(data.added("pages", "pages", name, WALL)),
+                     percent(data.share("pages", "pages", name)),
+                     middle(data.each("pages", "pages", name, "bytes", "recorded"))])
+    return table(["", "added ns per page", "of the whole run", "recorded", "bytes per row"], rows)
+
+
 def rate_table(data):
     rows = []
     for name in data.subjects("rate", "rw"):
@@ -191,9 +204,9 @@ def cost_limit(data, mode, per_row, key):
     return min(limits) if limits else (None, "")
 
 
-def over_empty(data, mode, subject):
-    """Per round: what a call that no filter matches costs more than under empty programs."""
-    own, empty = (data.added("unmatched", mode, name) for name in (subject, "empty"))
+def over_empty(data, mode, subject, part="unmatched"):
+    """Per round: what a call, such as one that no filter matches, costs more than under empty programs."""
+    own, empty = (data.added(part, mode, name) for name in (subject, "empty"))
     return [own[nr] - empty[nr] for nr in own if nr in empty]
 
 
@@ -230,6 +243,13 @@ def targets(data):
     for mode, what in (("rw", "file operations"), ("null", "other calls")):
         t.at_most(f"no filter matches, over an empty program: {what}", 20,
                   over_empty(data, mode, "sonde"), "ns")
+    t.at_most("a page that comes or goes, over an empty program", 150,
+              over_empty(data, "pages", "sonde", "pages"), "ns")
+    t.at_most("lost at a million pages a second", 0,
+              [max(row["calls"] - row["recorded"], 0) for row in data.of("pages_rate", "pages", "sonde")
+               if row.get("recorded") is not None], "rows")
+    t.at_least("rate reached meanwhile", 0.99e6,
+               data.each("pages_rate", "pages", "sonde", "made_per_s"), "pages/s")
     t.at_most("start to ready", 0.5, data.each("first", None, "sonde", "ready_s"), "s")
     t.at_most("start to first row", 0.5, data.each("first", None, "sonde", "first_row_s"), "s")
     t.at_most("report over 10 million rows", 3,
@@ -361,6 +381,9 @@ def render(raw):
         "every run; little disturbs it. What is above `empty` is a program's work.", "",
         *programs_table(data),
         "## A million calls a second, on two CPUs, default settings", "", *rate_table(data),
+        "## Pages that come into the page cache and leave it", "",
+        "Pages of a hole, read one by one, and dropped; the file lies on a disk.", "",
+        *pages_lines(data),
         "## A real mix: tar, gzip, grep, cp, find, wc, sort, cc", "", *mix_lines(data),
         "## First event", "",
         f"Ready {spread(data.each('first', None, 'sonde', 'ready_s'), unit=' s')} and first row"

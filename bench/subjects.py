@@ -158,7 +158,7 @@ class Empty(Subject):
         return os.path.join(self.build, "bench", "floor")
 
     def command(self, pid, tids, work, mode):
-        return [self.program(), "-p", str(pid), self.mode]
+        return [self.program(), "-p", str(pid), self.mode + ("-pages" if mode == "pages" else "")]
 
     def recorded(self, mode, work, log):
         return None
@@ -182,7 +182,7 @@ class Sonde(Subject):
     events = {"rw": ("vfs_read", "vfs_write"), "read": ("vfs_read",), "null": (),
               "files": ("vfs_open", "vfs_close", "vfs_read", "vfs_write", "vfs_rename", "vfs_unlink",
                         "vfs_getattr"),
-              "tcp": ("vfs_read", "vfs_write")}
+              "tcp": ("vfs_read", "vfs_write"), "pages": ("pagecache_add", "pagecache_remove")}
 
     def __init__(self, build, program=None):
         super().__init__(build)
@@ -199,7 +199,8 @@ class Sonde(Subject):
     def command(self, pid, tids, work, mode):
         # Sockets are left out unless asked for.
         extra = ["--pseudo-fs"] if mode == "tcp" else []
-        return [self.program, "record", "-e", "vfs", *extra, "-o", self.out(work), "-p", str(pid)]
+        what = ",".join(self.events[mode]) if mode == "pages" else "vfs"
+        return [self.program, "record", "-e", what, *extra, "-o", self.out(work), "-p", str(pid)]
 
     def recorded(self, mode, work, log):
         # The loop's rows alone where their calls tell them from what the workload did besides.

@@ -27,6 +27,8 @@
 #define BLOCK_CALLS 1000
 #define IO_BYTES 64
 #define FILE_BYTES 65536
+#define PAGES 256
+#define PAGE_BYTES 4096
 
 struct worker;
 
@@ -194,6 +196,24 @@ static void *tcp_peer(void *arg)
 	return NULL;
 }
 
+static void pages_setup(struct worker *w)
+{
+	w->fd = open(w->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	want(w->fd >= 0, w->path);
+	want(!ftruncate(w->fd, PAGES * PAGE_BYTES), "ftruncate");
+	want(!posix_fadvise(w->fd, 0, 0, POSIX_FADV_RANDOM), "posix_fadvise");
+	want(!unlink(w->path), "unlink");
+}
+
+static void pages_run(struct worker *w, u64 nr_loops)
+{
+	while (nr_loops--) {
+		for (int i = 0; i < PAGES; i++)
+			want(pread(w->fd, w->data, 1, i * PAGE_BYTES) == 1, "pread");
+		want(!posix_fadvise(w->fd, 0, 0, POSIX_FADV_DONTNEED), "posix_fadvise");
+	}
+}
+
 /* clang-format off */
 static const struct mode modes[] = {
 	{ "rw",    rw_setup,  rw_run,    2, 2, "pread and pwrite of 64 cached bytes" },
@@ -201,6 +221,8 @@ static const struct mode modes[] = {
 	{ "null",  NULL,      null_run,  1, 0, "getppid" },
 	{ "files", NULL,      files_run, 9, 9, "open write close open read close stat rename unlink" },
 	{ "tcp",   tcp_setup, tcp_run,   4, 4, "64 bytes there and back between two threads" },
+	/* What is called a call here is a page that comes or goes. */
+	{ "pages", pages_setup, pages_run, 2 * PAGES, PAGES, "pages of a hole, read one by one, and dropped" },
 };
 /* clang-format on */
 
