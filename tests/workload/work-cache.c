@@ -16,6 +16,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
@@ -31,6 +34,26 @@ struct cached {
 
 static char bytes[NR * PAGE];
 
+/* Where the kernel has cachestat(2), it must count what mincore(2) shows. */
+static void compare_with_cachestat(const struct cached *f, const unsigned char *in)
+{
+	struct {
+		u64 off, len;
+	} range = { 0, NR * PAGE };
+	struct {
+		u64 cache, dirty, writeback, evicted, recently_evicted;
+	} stat;
+	u64 nr = 0;
+
+	if (SYS(SYS_cachestat, f->fd, &range, &stat, 0))
+		return;
+	for (u64 i = 0; i < NR; i++)
+		nr += in[i] & 1;
+	if (stat.cache != nr)
+		die("%s: cachestat counts %llu pages, mincore shows %llu", f->path,
+		    (unsigned long long)stat.cache, (unsigned long long)nr);
+}
+
 /* The first page, of those from .. to - 1, that is in memory or not, other than wanted; or to. */
 static u64 first_page_unlike(const struct cached *f, u64 from, u64 to, bool want)
 {
@@ -39,6 +62,7 @@ static u64 first_page_unlike(const struct cached *f, u64 from, u64 to, bool want
 
 	if (mincore(f->map, NR * PAGE, in))
 		die("mincore fails");
+	compare_with_cachestat(f, in);
 	while (at < to && (in[at] & 1) == want)
 		at++;
 	return at;
