@@ -4,8 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-const char *const pages_columns[] = { "ino",  "gen",      "dev",     "pages",
+/* No read and no read-ahead is of more pages: the kernel reads less than 2 GiB at once. */
+#define MOST_PAGES (1u << 20)
+
+const char *const pages_columns[] = { "ino",  "gen",      "dev",     "index", "pages",
 				      "path", "addition", "removal", NULL };
+const char *const pages_asked_columns[] = {
+	"ino", "gen", "dev", "offset", "bytes", "direct", NULL
+};
 
 const char *const pages_additions[SN_NR_ADDITIONS] = {
 #define X(name) #name,
@@ -19,15 +25,17 @@ const char *const pages_removals[SN_NR_REMOVALS] = {
 #undef X
 };
 
-void pages_init(struct pages *p, struct texts *t)
+void pages_init(struct pages *p, struct texts *t, u64 page_size)
 {
-	*p = (struct pages){ .texts = t };
+	*p = (struct pages){ .texts = t, .page_size = page_size };
 }
 
 void pages_done(struct pages *p)
 {
 	free(p->files);
+	free(p->words);
 	pairmap_done(&p->by_inode);
+	pairmap_done(&p->by_place);
 	text_column_done(&p->path);
 	text_column_done(&p->dev);
 	text_column_done(&p->addition);
@@ -78,10 +86,96 @@ static u64 *sum_of(struct pages *p, struct page_use *f, const struct batch *b, u
 				   SN_NR_REMOVALS)];
 }
 
+/* The pages around this one, of the file of this number. NULL when memory is short. */
+static struct page_word *make_word(struct pages *p, u32 file, u64 page)
+{
+	u32 *at = pairmap_put(&p->by_place, file, page / 64);
+	struct page_word *more;
+
+	if (!at)
+		return NULL;
+	if (*at != PAIRMAP_NONE)
+		return &p->words[*at];
+	if (p->nr_words == p->cap_words) {
+		more = reallocarray(p->words, p->cap_words ? p->cap_words * 2 : 64, sizeof(*more));
+		if (!more)
+			return NULL;
+		p->words = more;
+		p->cap_words = p->cap_words ? p->cap_words * 2 : 64;
+	}
+	p->words[p->nr_words] = (struct page_word){};
+	*at = p->nr_words;
+	return &p->words[p->nr_words++];
+}
+
+/* Of the 64 pages around page, which is not behind to, those from it on and before to. */
+static u64 bits_of(u64 page, u64 to)
+{
+	u64 end = MIN(to - (page & ~63ull), 64);
+
+	return (end == 64 ? ~0ull : (1ull << end) - 1) & ~0ull << page % 64;
+}
+
+/* These pages were read ahead. */
+static int note_ahead(struct pages *p, struct page_use *f, u64 from, u64 nr)
+{
+	u64 to = from + MIN(nr, MOST_PAGES);
+	struct page_word *w;
+
+	for (u64 page = from; page < to; page = (page | 63) + 1) {
+		w = make_word(p, (u32)(f - p->files), page);
+		if (!w)
+			return -ENOMEM;
+		f->nr_ahead += (u64)__builtin_popcountll(bits_of(page, to) & ~w->ahead);
+		w->ahead |= bits_of(page, to);
+	}
+	return 0;
+}
+
+/* A read asked for these pages. */
+static void note_asked(struct pages *p, struct page_use *f, u64 from, u64 nr)
+{
+	u64 to = from + MIN(nr, MOST_PAGES), bits;
+	u32 at;
+
+	for (u64 page = from; page < to; page = (page | 63) + 1) {
+		at = pairmap_get(&p->by_place, (u32)(f - p->files), page / 64);
+		if (at == PAIRMAP_NONE)
+			continue;
+		bits = bits_of(page, to) & p->words[at].ahead & ~p->words[at].asked_for;
+		f->nr_asked_for += (u64)__builtin_popcountll(bits);
+		p->words[at].asked_for |= bits;
+	}
+}
+
+int pages_asked_batch(struct pages *p, const struct batch *b)
+{
+	const struct column *ino = batch_column(b, "ino"), *gen = batch_column(b, "gen"),
+			    *offset = batch_column(b, "offset"), *bytes = batch_column(b, "bytes"),
+			    *direct = batch_column(b, "direct");
+	int r = text_column_begin(&p->dev, p->texts, b, "dev");
+
+	for (u32 row = 0; r == 0 && row < b->nr; row++) {
+		u32 dev = text_column_get(&p->dev, row), at;
+		u64 from = column_or_0(offset, row), nr = column_or_0(bytes, row);
+
+		at = pairmap_get(&p->by_inode, column_or_0(ino, row),
+				 column_or_0(gen, row) << 32 | dev);
+		if (at == PAIRMAP_NONE || column_or_0(direct, row))
+			continue;
+		if (b->ev->id == SN_EV_vfs_mmap)
+			p->files[at].is_mapped = true;
+		else if (nr && column_is_known(offset, row) && from + nr > from)
+			note_asked(p, &p->files[at], from / p->page_size,
+				   (from + nr - 1) / p->page_size - from / p->page_size + 1);
+	}
+	return p->texts->failed ? -ENOMEM : r;
+}
+
 int pages_batch(struct pages *p, const struct batch *b)
 {
 	const struct column *ino = batch_column(b, "ino"), *gen = batch_column(b, "gen"),
-			    *pages = batch_column(b, "pages");
+			    *pages = batch_column(b, "pages"), *index = batch_column(b, "index");
 	int r = text_column_begin(&p->path, p->texts, b, "path");
 
 	r = r ?: text_column_begin(&p->dev, p->texts, b, "dev");
@@ -89,7 +183,7 @@ int pages_batch(struct pages *p, const struct batch *b)
 	r = r ?: text_column_begin(&p->removal, p->texts, b, "removal");
 	for (u32 row = 0; r == 0 && row < b->nr; row++) {
 		u32 path = text_column_get(&p->path, row), dev = text_column_get(&p->dev, row);
-		u64 nr = column_or_0(pages, row);
+		u64 nr = column_or_0(pages, row), *sum;
 		struct page_use *f;
 
 		f = file_of(p, column_or_0(ino, row), (u32)column_or_0(gen, row), dev);
@@ -97,9 +191,18 @@ int pages_batch(struct pages *p, const struct batch *b)
 			return -ENOMEM;
 		if (path != TEXT_NONE)
 			f->path = path;
-		*sum_of(p, f, b, row) += nr;
+		sum = sum_of(p, f, b, row);
+		*sum += nr;
+		if (sum == &f->added[SN_ADDITION_ahead])
+			r = note_ahead(p, f, column_or_0(index, row), nr);
 	}
 	return r;
+}
+
+bool pages_unread(const struct page_use *f, u64 *ret)
+{
+	*ret = f->nr_ahead - f->nr_asked_for;
+	return !f->is_mapped;
 }
 
 u64 pages_added(const struct page_use *f)

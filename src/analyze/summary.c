@@ -6,6 +6,7 @@
 
 #define LOSSES_MAX 4096 /* pairs of event and cause */
 #define COLUMNS_MAX 32  /* names in one list */
+#define DEFAULT_PAGE_SIZE 4096
 
 void summary_free(struct summary *s)
 {
@@ -91,6 +92,11 @@ static int take_fileops(struct summary *s, const struct batch *b)
 static int take_pages(struct summary *s, const struct batch *b)
 {
 	return pages_batch(&s->pages, b);
+}
+
+static int take_asked(struct summary *s, const struct batch *b)
+{
+	return pages_asked_batch(&s->pages, b);
 }
 
 static struct loss *loss_of(struct summary *s, u32 of, u32 cause)
@@ -235,6 +241,8 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 	};
 	static const enum sn_event_slot pages[] = { SN_SLOT_pagecache_add, SN_SLOT_pagecache_dirty,
 						    SN_SLOT_pagecache_remove };
+	static const enum sn_event_slot asked[] = { SN_SLOT_vfs_read, SN_SLOT_vfs_copy,
+						    SN_SLOT_vfs_mmap };
 	static const char *const lost_columns[] = {
 		"first_ns", "last_ns", "nr", "of", "cause", NULL
 	};
@@ -263,6 +271,9 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 	for (u32 i = 0; r == 0 && i < ARRAY_SIZE(pages); i++)
 		r = each_batch(s, t, schema_event(pages[i]), pages_columns, s->from_ns, s->to_ns,
 			       take_pages, d);
+	for (u32 i = 0; r == 0 && s->pages.nr_words && i < ARRAY_SIZE(asked); i++)
+		r = each_batch(s, t, schema_event(asked[i]), pages_asked_columns, 0, UINT64_MAX,
+			       take_asked, d);
 	if (r == 0)
 		r = each_batch(s, t, schema_event(SN_SLOT_lost), lost_columns, 0, UINT64_MAX,
 			       take_lost, d);
@@ -286,8 +297,10 @@ int summary_read(struct trace *t, const struct summary_opts *opts, struct summar
 	if (!s)
 		return -ENOMEM;
 	procs_init(&s->procs, &s->texts);
-	pages_init(&s->pages, &s->texts);
 	r = read_manifest(s, t);
+	pages_init(&s->pages, &s->texts,
+		   s->manifest.page_size.known && s->manifest.page_size.n ? s->manifest.page_size.n
+									  : DEFAULT_PAGE_SIZE);
 	if (r == 0)
 		r = count_rows(s, t, opts, d);
 	if (r == 0)

@@ -53,6 +53,8 @@ u64 report_proc_value(const void *ctx, u32 i);
 u64 report_file_value(const void *ctx, u32 i);
 /* The same of a file in the page cache. */
 u64 report_pages_value(const void *ctx, u32 i);
+/* Pages that were read ahead and never asked for; false: nobody knows. */
+bool report_pages_unread(const struct report *r, const struct page_use *f, u64 *ret);
 
 static inline const char *plural(u64 nr)
 {

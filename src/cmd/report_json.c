@@ -374,6 +374,7 @@ static json *pages(const struct report *r, const struct page_use *f)
 {
 	json *o = json_object_new_object(), *removed = json_object_new_object(),
 	     *added = json_object_new_object();
+	u64 unread;
 
 	put_text(r, o, "path", f->path);
 	put_u64(o, "ino", f->ino);
@@ -381,6 +382,10 @@ static json *pages(const struct report *r, const struct page_use *f)
 	for (u32 why = 0; why < SN_NR_ADDITIONS; why++)
 		put_u64(added, pages_additions[why], f->added[why]);
 	put(o, "added", added);
+	if (report_pages_unread(r, f, &unread))
+		put_u64(o, "ahead_unread", unread);
+	else
+		put(o, "ahead_unread", NULL);
 	put_u64(o, "dirtied", f->dirtied);
 	for (u32 why = SN_REMOVAL_unknown + 1; why < SN_NR_REMOVALS; why++)
 		put_u64(removed, pages_removals[why], f->removed[why]);

@@ -9,11 +9,30 @@ u64 report_pages_value(const void *ctx, u32 i)
 	return pages_sum(&r->s->pages.files[i]);
 }
 
-static void put_use(struct table *t, const struct page_use *f)
+/* Without rows of reads nobody knows what these asked for. */
+bool report_pages_unread(const struct report *r, const struct page_use *f, u64 *ret)
+{
+	return pages_unread(f, ret) && report_has(r, SN_SLOT_vfs_read);
+}
+
+static void put_unread(const struct report *r, struct table *t, const struct page_use *f)
+{
+	u64 nr;
+
+	if (report_pages_unread(r, f, &nr) || !nr)
+		table_count(t, nr);
+	else
+		table_put(t, "?");
+}
+
+static void put_use(const struct report *r, struct table *t, const struct page_use *f)
 {
 	table_count(t, pages_added(f));
-	for (u32 why = SN_ADDITION_unknown + 1; why < SN_NR_ADDITIONS; why++)
+	for (u32 why = SN_ADDITION_unknown + 1; why < SN_NR_ADDITIONS; why++) {
 		table_count(t, f->added[why]);
+		if (why == SN_ADDITION_ahead)
+			put_unread(r, t, f);
+	}
 	table_count(t, f->dirtied);
 	for (u32 why = SN_REMOVAL_unknown + 1; why < SN_NR_REMOVALS; why++)
 		table_count(t, f->removed[why]);
@@ -35,6 +54,8 @@ static void add_use(struct page_use *sum, const struct page_use *f)
 	for (u32 why = 0; why < SN_NR_ADDITIONS; why++)
 		sum->added[why] += f->added[why];
 	sum->dirtied += f->dirtied;
+	sum->nr_ahead += f->is_mapped ? 0 : f->nr_ahead;
+	sum->nr_asked_for += f->is_mapped ? 0 : f->nr_asked_for;
 	for (u32 why = 0; why < SN_NR_REMOVALS; why++)
 		sum->removed[why] += f->removed[why];
 }
@@ -45,6 +66,7 @@ void report_pages(struct report *r)
 		{ "all", .group = "added", .always = true },
 		{ "missed", .group = "added" },
 		{ "ahead", .group = "added" },
+		{ "unread", .group = "added", .drop = 1 },
 		{ "written", .group = "added" },
 		{ "dirtied" },
 		{ "reclaimed", .group = "removed" },
@@ -65,12 +87,12 @@ void report_pages(struct report *r)
 		return;
 	table_init(&t, cols, ARRAY_SIZE(cols));
 	for (u32 i = 0; i < nr; i++) {
-		put_use(&t, &p->files[order[i]]);
+		put_use(r, &t, &p->files[order[i]]);
 		put_name(r, &t, &p->files[order[i]]);
 	}
 	for (u32 i = 0; i < p->nr; i++)
 		add_use(&all, &p->files[i]);
-	put_use(&t, &all);
+	put_use(r, &t, &all);
 	table_put(&t, "all");
 	report_title_of(r, "Files in the page cache", "pages", nr, nr_all);
 	table_print(&t, &r->out, 2, r->width);

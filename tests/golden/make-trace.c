@@ -187,7 +187,8 @@ static void exit_row(struct story *s, u32 pid, u64 lived, u32 code, u32 signal)
 		sn_set(e, file_type, type);  \
 	} while (0)
 
-static void read_row(struct story *s, u32 pid, const char *path, u64 dur, s64 ret, u64 op)
+static void read_row_at(struct story *s, u32 pid, const char *path, u64 dur, s64 ret, u64 op,
+			s64 offset)
 {
 	struct record r = begin(s, SN_EV_vfs_read, pid);
 	bool is_pipe = path && !strncmp(path, "pipe:", 5);
@@ -207,7 +208,15 @@ static void read_row(struct story *s, u32 pid, const char *path, u64 dur, s64 re
 	SET_FILE(&r.vfs_read, path ? 100 : 815, is_pipe ? 14 : SSD, is_pipe ? PIPEFS : EXT4,
 		 is_pipe ? S_IFIFO : S_IFREG);
 	sn_set(&r.vfs_read, fd, 3);
+	if (offset >= 0)
+		sn_set(&r.vfs_read, offset, offset);
 	put(s, &r);
+}
+
+/* Of what has no position. */
+static void read_row(struct story *s, u32 pid, const char *path, u64 dur, s64 ret, u64 op)
+{
+	read_row_at(s, pid, path, dur, ret, op, -1);
 }
 
 static void write_row(struct story *s, u32 pid, const char *path, u64 dur, s64 ret)
@@ -311,7 +320,8 @@ static void pages_row(struct story *s, u16 id, u32 pid, const char *path, u64 in
 	r.pagecache_remove.ino = ino;
 	r.pagecache_remove.index = index;
 	r.pagecache_remove.pages = pages;
-	r.pagecache_remove.dev = path ? DISK : SSD;
+	r.pagecache_remove.dev = ino == 200 ? DISK : SSD;
+	r.pagecache_remove.gen = 1;
 	r.pagecache_remove.fs_magic = EXT4;
 	r.pagecache_remove.file_type = S_IFREG;
 	r.pagecache_remove.removal = why;
@@ -388,25 +398,25 @@ static void parse(struct story *s)
 
 	s->now = 20 * MS;
 	open_row(s, PARSER, path, 31 * US, 3);
-	for (u32 i = 0; i < 20; i++)
+	for (u32 i = 0; i < 21; i++) /* the last of which is behind what is read */
 		pages_row(s, SN_EV_pagecache_add, PARSER, path, 100, i * 640, 640,
-			  i % 5 ? SN_ADDITION_ahead : SN_ADDITION_missed);
+			  i % 5 || i == 20 ? SN_ADDITION_ahead : SN_ADDITION_missed);
 	for (u32 i = 0; i < 400; i++) {
 		u64 op = ++s->op;
 
 		s->now += 2 * MS;
 		if (i % 4) {
-			read_row(s, PARSER, path, (9 + i % 7) * US, 131072, op);
+			read_row_at(s, PARSER, path, (9 + i % 7) * US, 131072, op, i * 131072ll);
 			continue;
 		}
 		device = (90 + i % 60 * 7) * US;
 		block_row(s, PARSER, op, SSD, 0, 8192 + i * 256 + (i % 40 == 20 ? 4096 : 0), 524288,
 			  0, device);
 		s->now += 11 * US;
-		read_row(s, PARSER, path, device + 25 * US, 131072, op);
+		read_row_at(s, PARSER, path, device + 25 * US, 131072, op, i * 131072ll);
 	}
 	s->now += 1 * MS;
-	read_row(s, PARSER, path, 2 * US, 0, ++s->op);
+	read_row_at(s, PARSER, path, 2 * US, 0, ++s->op, 400 * 131072ll);
 	close_row(s, PARSER, path, 3 * US, 0);
 	close_row(s, PARSER, NULL, 1 * US, -EBADF);
 	for (u32 i = 0; i < 6; i++) {

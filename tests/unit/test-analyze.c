@@ -6,7 +6,6 @@
 
 #include "analyze/fileops.h"
 #include "analyze/manifest.h"
-#include "analyze/pages.h"
 #include "schema/values.h"
 
 /* What an analysis is made of, and a batch that grows row by row. */
@@ -718,50 +717,6 @@ TEST(manifest_events_add_up)
 	check(manifest_event_adds_up(&own, true));
 }
 
-static void pages_row(struct pages *p, u16 id, u64 ino, u32 gen, u32 pages, u8 why,
-		      const char *path)
-{
-	/* Rows of all three are alike. */
-	struct sn_pagecache_remove e = { .hdr = { .id = id, .ts = 1, .pid = 10 },
-					 .ino = ino,
-					 .gen = gen,
-					 .dev = 8u << 20,
-					 .pages = pages,
-					 .removal = why };
-
-	check_eq(pages_batch(p, one(&e, sizeof(e), "cat", path)), 0);
-}
-
-TEST(pages_of_a_file)
-{
-	struct pages p;
-
-	start(0, UINT64_MAX, 1);
-	pages_init(&p, &texts);
-	pages_row(&p, SN_EV_pagecache_add, 7, 1, 16, 0, NULL);
-	pages_row(&p, SN_EV_pagecache_add, 7, 1, 4, SN_ADDITION_ahead, "/a");
-	pages_row(&p, SN_EV_pagecache_dirty, 7, 1, 2, 0, "/a");
-	pages_row(&p, SN_EV_pagecache_remove, 7, 1, 3, SN_REMOVAL_reclaimed, NULL);
-	pages_row(&p, SN_EV_pagecache_remove, 7, 1, 1, SN_REMOVAL_truncated, "/a");
-	pages_row(&p, SN_EV_pagecache_remove, 7, 1, 1, SN_REMOVAL_truncated, "/a");
-	/* Its number was used again. */
-	pages_row(&p, SN_EV_pagecache_add, 7, 2, 1, 0, "/b");
-	check_eq(p.nr, 2);
-	check_eq(p.files[0].added[SN_ADDITION_unknown], 16);
-	check_eq(p.files[0].added[SN_ADDITION_ahead], 4);
-	check_eq(p.files[0].added[SN_ADDITION_missed], 0);
-	check_eq(p.files[0].dirtied, 2);
-	check_eq(p.files[0].removed[SN_REMOVAL_reclaimed], 3);
-	check_eq(p.files[0].removed[SN_REMOVAL_truncated], 2);
-	check_eq(p.files[0].removed[SN_REMOVAL_unlinked], 0);
-	check_eq(pages_sum(&p.files[0]), 27);
-	check(text_is(&texts, p.files[0].path, "/a"));
-	check_eq(p.files[1].added[SN_ADDITION_unknown], 1);
-	check(text_is(&texts, p.files[1].path, "/b"));
-	pages_done(&p);
-	stop();
-}
-
 TESTS(pairmap_finds_what_was_put, pid_used_again, children_hang_below_their_parents,
       rows_tell_names_where_exec_was_not_recorded, requests_and_exits_tell_names,
       arguments_are_joined_by_blanks, requests_of_an_operation, stacked_devices_count_once,
@@ -769,4 +724,4 @@ TESTS(pairmap_finds_what_was_put, pid_used_again, children_hang_below_their_pare
       files_are_told_apart, names_that_came_later, copies_have_two_files, names_are_no_files,
       copies_to_and_from_pipes, failures_and_restarts, slowest_are_in_order, window,
       manifest_with_everything_missing, manifest_counters, manifest_runs_that_the_kernel_counted,
-      manifest_events_add_up, pages_of_a_file)
+      manifest_events_add_up)
