@@ -9,8 +9,8 @@
 
 /* Read positions go back to the kernel at least this often, in bytes; of a small ring each eighth. */
 #define RELEASE_BYTES (64 << 10)
-/* Nearly full, in parts of a thousand. */
-#define NEARLY_FULL 750
+/* In parts of a thousand. Of the ring of names the last quarter is not for these. */
+#define NEARLY_FULL 500
 
 struct ring {
 	u64 *consumer_pos; /* ours, read by the kernel */
@@ -32,6 +32,7 @@ struct rings {
 	u64 last_ts;
 	u32 fill;
 	bool waits;
+	u64 unasked; /* bytes that were handed out since it was asked for a crowd */
 	size_t page;
 	struct rings_stats stats;
 };
@@ -139,17 +140,20 @@ static void look(struct rings *r, struct ring *ring)
 	}
 }
 
-/* Goes on to the next record: true if what was read was released. */
-static bool advance(struct rings *r, struct ring *ring)
+static u64 step_of(const struct ring *ring)
 {
-	bool is_due;
+	return MIN(RELEASE_BYTES, ring->size / 8);
+}
 
-	ring->pos += ALIGN_UP(ring->head_size + BPF_RINGBUF_HDR_SZ, 8);
-	is_due = ring->pos - ring->released >= MIN(RELEASE_BYTES, ring->size / 8);
-	if (is_due)
+static void advance(struct rings *r, struct ring *ring)
+{
+	u32 size = ALIGN_UP(ring->head_size + BPF_RINGBUF_HDR_SZ, 8);
+
+	ring->pos += size;
+	r->unasked += size;
+	if (ring->pos - ring->released >= step_of(ring))
 		release(ring);
 	look(r, ring);
-	return is_due;
 }
 
 /* The ring with the oldest record, and the age of the next oldest. */
@@ -197,9 +201,9 @@ static void measure(struct rings *r)
 	}
 }
 
-/* Asked where something was released. */
 static bool must_wait(struct rings *r, u64 window_ns, const struct ring_sink *to)
 {
+	r->unasked = 0;
 	if (!to->is_crowded || !to->is_crowded(to->ctx))
 		return false;
 	measure(r);
@@ -230,7 +234,8 @@ s64 rings_drain(struct rings *r, u64 window_ns, const struct ring_sink *to)
 				r->last_ts = ring->head->ts;
 			err = to->fn(to->ctx, ring->head, ring->head_size);
 			nr++;
-			if (advance(r, ring))
+			advance(r, ring);
+			if (r->unasked >= step_of(ring))
 				r->waits = must_wait(r, window_ns, to);
 		} while (!err && !r->waits && ring->head && ring->head->ts < next_ts &&
 			 ring->head->ts <= until);

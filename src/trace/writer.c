@@ -526,9 +526,26 @@ int trace_writer_error(struct trace_writer *w, struct diag *d)
 	return r;
 }
 
-bool trace_writer_is_crowded(const struct trace_writer *w)
+/* Of the batches that are being filled, the one with the most rows goes on its way. */
+static void submit_fullest(struct trace_writer *w)
 {
-	return w->nr_waiting && !w->nr_failing && pool_is_crowded(&w->pool);
+	struct stream *fullest = NULL;
+
+	for (u32 i = 0; i < SN_NR_EVENTS; i++)
+		if (w->streams[i].current &&
+		    (!fullest || w->streams[i].current->nr > fullest->current->nr))
+			fullest = &w->streams[i];
+	if (fullest && fullest->current->nr)
+		submit(w, fullest);
+}
+
+bool trace_writer_is_crowded(struct trace_writer *w)
+{
+	if (w->nr_failing || !pool_is_crowded(&w->pool))
+		return false;
+	if (!w->nr_waiting)
+		submit_fullest(w);
+	return w->nr_waiting;
 }
 
 bool trace_writer_is_failing(struct trace_writer *w, struct diag *d)

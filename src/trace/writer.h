@@ -66,8 +66,8 @@ void trace_writer_manifest_behind(struct trace_writer *w, const char *json, size
  */
 int trace_writer_error(struct trace_writer *w, struct diag *d);
 
-/* Is it behind, so that rows will soon be lost? Not where it fails: they are lost then. */
-bool trace_writer_is_crowded(const struct trace_writer *w);
+/* Is it behind, so that rows will soon be lost? Not where it fails: they are lost then. Of who puts. */
+bool trace_writer_is_crowded(struct trace_writer *w);
 /* Does what was tried last fail? Then *d says how, and rows are lost until it can be written. */
 bool trace_writer_is_failing(struct trace_writer *w, struct diag *d);
 

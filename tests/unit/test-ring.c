@@ -236,9 +236,9 @@ TEST(leaves_records_in_the_ring_while_it_is_crowded)
 	check_eq(rings_drain(r, 1, &to), 0);
 	check(rings_wait(r));
 
-	/* Three quarters: those that would be too many are handed out. */
+	/* More than half: those that would be too many are handed out. */
 	put_many(&f[0], 25, 64);
-	check_eq(rings_drain(r, 1, &to), 16);
+	check_eq(rings_drain(r, 1, &to), 32);
 	check(rings_wait(r));
 
 	/* At the end nothing comes any more: all wait, however many. */
@@ -247,12 +247,26 @@ TEST(leaves_records_in_the_ring_while_it_is_crowded)
 	check(rings_wait(r));
 	s.nr = 0;
 	check_eq(rings_drain(r, 0, &to), 8);
-	check_eq(s.ts[0], 25);
+	check_eq(s.ts[0], 41);
 	s.nr = 0;
-	check_eq(drain(r, &s), 52);
+	check_eq(drain(r, &s), 36);
 	check(!rings_wait(r));
-	check_eq(s.ts[51], 84);
+	check_eq(s.ts[35], 84);
 	check_eq(rings_stats(r)->late, 0);
+	rings_free(r);
+}
+
+/* However many rings they come from. */
+TEST(asks_for_a_crowd_after_so_many_records_of_all)
+{
+	struct fake f[2] = { fake_new(), fake_new() };
+	struct seen s = { .sizes_match = true };
+	struct rings *r = rings_of(f, 2);
+
+	for (u64 ts = 1; ts <= 20; ts++)
+		put_many(&f[ts % 2], ts, ts);
+	check_eq(rings_drain(r, 1, &(struct ring_sink){ see, six_are_a_crowd, &s }), 8);
+	check(rings_wait(r));
 	rings_free(r);
 }
 
@@ -273,4 +287,4 @@ TEST(parses_cpu_lists_with_gaps)
 TESTS(merges_by_time, of_equals_the_first_ring_is_first, passes_over_what_was_discarded,
       waits_for_what_is_being_written, joins_records_that_go_over_the_end, counts_what_is_no_record,
       stops_when_told_to, leaves_records_in_the_ring_while_it_is_crowded,
-      parses_cpu_lists_with_gaps)
+      asks_for_a_crowd_after_so_many_records_of_all, parses_cpu_lists_with_gaps)
