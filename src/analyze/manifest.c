@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <json-c/json.h>
 
+#define DEFAULT_PAGE_SIZE 4096u
+#define LARGEST_PAGE_SIZE (1u << 20)
+
 const char *const manifest_outcomes[SN_NR_OUTCOMES] = {
 #define X(name) #name,
 	SN_OUTCOMES(X)
@@ -265,6 +268,16 @@ static int read_disks(struct manifest *m, struct json_object *a)
 		m->nr_disks += disk->dev && disk->name;
 	}
 	return 0;
+}
+
+u64 manifest_page_size(const struct manifest *m)
+{
+	u64 n = m->page_size.n;
+
+	return m->page_size.known && n >= DEFAULT_PAGE_SIZE && n <= LARGEST_PAGE_SIZE &&
+			       !(n & (n - 1))
+		       ? n
+		       : DEFAULT_PAGE_SIZE;
 }
 
 const char *manifest_disk_name(const struct manifest *m, const char *dev)

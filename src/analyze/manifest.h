@@ -71,6 +71,9 @@ struct manifest {
 int manifest_parse(const char *text, struct manifest *ret, struct diag *d);
 void manifest_done(struct manifest *m);
 
+/* Of the machine that recorded; 4096 where nobody knows. */
+u64 manifest_page_size(const struct manifest *m);
+
 /* What the machine called the disk of this number ("259:0"); "" if nobody knows. */
 const char *manifest_disk_name(const struct manifest *m, const char *dev);
 

@@ -29,7 +29,8 @@ static const struct opt export_rows[] = {
 		  "first version writes them, head, as its last one does" },
 	{ .name = "output", .short_name = 'o', .metavar = "DIR", .type = OPT_STRING,
 	  AT(dir), .complete = OPT_COMPLETE_DIR,
-	  .help = "directory for a file per event, made if need be (default: standard output)" },
+	  .help = "directory for a file per event, or for those of iotracer, made if need be "
+		  "(default: standard output)" },
 	{ .name = "force", .short_name = 'f', .metavar = "", .type = OPT_FLAG,
 	  AT(force),
 	  .help = "write over files that exist" },
@@ -385,8 +386,7 @@ static int say_lost(const struct export *x)
 	return r;
 }
 
-/* The instant that --since and --until count from. */
-static int start_of(const struct export *x, u64 *ret_ns)
+int export_start(const struct export *x, u64 *ret_ns)
 {
 	struct manifest m = {};
 	struct input in = {};
@@ -438,7 +438,7 @@ static int set_times(struct export *x)
 	x->to_ns = UINT64_MAX;
 	if (!x->o->since_ns && x->o->until_ns == UINT64_MAX)
 		return 0;
-	r = start_of(x, &start_ns);
+	r = export_start(x, &start_ns);
 	if (r < 0)
 		return r;
 	if (__builtin_add_overflow(start_ns, x->o->since_ns, &from_ns))
@@ -504,7 +504,7 @@ static int check_dir(const struct export_opts *o, struct diag *d)
 	const char *end = o->dir ? strrchr(o->dir, '.') : NULL;
 	struct stat st;
 
-	for (u32 i = 0; end && formats[i]; i++) {
+	for (u32 i = 0; end && formats[i] && o->format != EXPORT_IOTRACER; i++) {
 		if (strcmp(end + 1, formats[i]) || stat(o->dir, &st) == 0)
 			continue;
 		(void)diag_hint(d, 0, "for the rows of one event in one file: -e EVENT >%s",

@@ -42,6 +42,9 @@ struct export
 /* The rows of these events, a bit per slot, in order of time. */
 int export_merged(const struct export *x, u64 events, struct sink *s);
 
+/* The instant that --since and --until count from: when the recording began. -ENODATA: nobody knows. */
+int export_start(const struct export *x, u64 *ret_ns);
+
 /* A file below the directory, whose name is told in sentences; --force writes over one. A descriptor. */
 int export_create(const struct export *x, int dir_fd, const char *name);
 

@@ -12,7 +12,7 @@
 #include "cmd/export.h"
 #include "sink/iotracer.h"
 
-#define DEFAULT_PAGE 4096
+#define MACHINE_ID_LEN 16
 
 struct job {
 	struct export *x;
@@ -21,9 +21,9 @@ struct job {
 	char started[32]; /* "20261201_131500", local */
 	u32 started_ms;
 	u64 rows[IOTRACER_NR_STREAMS];
-	char root
-		[PATH_MAX]; /* below the directory: where the streams' directories are; "" is there */
-	int root_fd;
+	/* Below the directory: where the streams' directories are; "" is there. */
+	char root[128];
+	int dir_fd, root_fd;
 };
 
 /* ---- names ---- */
@@ -50,22 +50,45 @@ static int open_below(const struct export *x, int at, const char *name)
 	return TAKE_FD(fd);
 }
 
+/* It becomes a path: what is none that sonde writes is none. */
+static const char *machine_of(const struct manifest *m)
+{
+	const char *id = m->machine_id ?: "";
+
+	return strlen(id) == MACHINE_ID_LEN && strspn(id, "0123456789ABCDEF") == MACHINE_ID_LEN
+		       ? id
+		       : "UNKNOWN";
+}
+
 static int open_root(struct job *j)
 {
 	struct export *x = j->x;
-	_cleanup_(closep) int dir_fd = -1;
 
 	if (mkdir(x->o->dir, 0777) < 0 && errno != EEXIST)
 		return diag_errno(x->d, -errno, "cannot make the directory %s", x->o->dir);
-	dir_fd = open(x->o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
+	j->dir_fd = open(x->o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dir_fd < 0)
 		return diag_errno(x->d, -errno, "cannot open the directory %s", x->o->dir);
 	if (j->layout != IOTRACER_DOC)
 		(void)snprintf(j->root, sizeof(j->root), "%s/%s/%s",
 			       j->layout == IOTRACER_SEED ? "linux_trace" : "linux_v1",
-			       j->manifest.machine_id ?: "UNKNOWN", j->started);
-	j->root_fd = open_below(x, dir_fd, j->root);
+			       machine_of(&j->manifest), j->started);
+	j->root_fd = open_below(x, j->dir_fd, j->root);
 	return MIN(j->root_fd, 0);
+}
+
+/* Where nothing was written no directory stays, unless others' files are there. */
+static void remove_root(struct job *j)
+{
+	char *end = j->root;
+
+	if (!j->root[0])
+		return;
+	while (end && unlinkat(j->dir_fd, j->root, AT_REMOVEDIR) == 0) {
+		end = strrchr(j->root, '/');
+		if (end)
+			*end = '\0';
+	}
 }
 
 /* Where a stream lies, below the root, and what its file is called. */
@@ -107,12 +130,14 @@ static void say_left_out(const struct iotracer_left_out *left, const char *layou
 
 static int write_rows(struct job *j, enum iotracer_stream stream, int fd)
 {
+	const struct sn_event *pages = schema_event(SN_SLOT_pagecache_add);
 	struct export *x = j->x;
 	const struct iotracer_file file = {
 		.layout = j->layout,
 		.stream = stream,
-		.page_size = j->manifest.page_size.known ? j->manifest.page_size.n : DEFAULT_PAGE,
-		.knows_pages = x->events >> SN_SLOT_pagecache_add & 1,
+		.page_size = manifest_page_size(&j->manifest),
+		.knows_pages =
+			x->events >> pages->slot & 1 && trace_rows(x->trace, pages, NULL) > 0,
 	};
 	struct sink *s;
 	int r, closed;
@@ -204,50 +229,82 @@ static struct json_object *tell_streams(const struct job *j)
 	return all;
 }
 
-/* Records of the stream that were lost while it was recorded. */
-static u64 lost_of(const struct job *j, enum iotracer_stream stream)
+/* Of the events of a stream, what the manifest counted. */
+static struct manifest_event sum_of(const struct job *j, enum iotracer_stream stream)
 {
-	u64 events = iotracer_events(stream), lost = 0;
+	u64 events = iotracer_events(stream);
+	struct manifest_event sum = {};
+	const struct manifest_event *e;
 	const struct sn_event *ev;
 
 	for (u32 i = 0; i < j->manifest.nr_events; i++) {
-		ev = schema_by_name(j->manifest.events[i].name, strlen(j->manifest.events[i].name));
-		if (ev && events >> ev->slot & 1)
-			lost += manifest_event_lost(&j->manifest.events[i]);
+		e = &j->manifest.events[i];
+		ev = schema_by_name(e->name, strlen(e->name));
+		if (!ev || !(events >> ev->slot & 1))
+			continue;
+		sum.emitted.n += e->emitted.n;
+		sum.in_flight.n += e->in_flight.n;
+		sum.lost_ring.n += e->lost_ring.n;
+		sum.lost_map.n += e->lost_map.n;
+		sum.lost_missed.n += e->lost_missed.n;
+		sum.lost_writer.n += e->lost_writer.n;
 	}
-	return lost;
+	return sum;
+}
+
+static struct json_object *tell_requests(const struct job *j)
+{
+	struct manifest_event sum = sum_of(j, IOTRACER_BLOCK);
+	struct json_object *all = json_object_new_object();
+
+	add(all, "issued", integer(sum.emitted.n + sum.lost_missed.n + sum.in_flight.n));
+	add(all, "completed", integer(sum.emitted.n));
+	add(all, "missed", integer(sum.lost_missed.n));
+	return all;
 }
 
 static struct json_object *tell_diagnostics(const struct job *j)
 {
 	struct json_object *all = json_object_new_object(), *probes = json_object_new_array(),
-			   *lost = json_object_new_object(), *rows = json_object_new_object();
+			   *lost = json_object_new_object(), *rows = json_object_new_object(),
+			   *dropped = json_object_new_object();
 	const struct manifest *m = &j->manifest;
 
 	for (u32 i = 0; i < m->nr_programs; i++)
 		if (m->programs[i].attached)
 			(void)json_object_array_add(probes, string(m->programs[i].hook));
 	for (u32 s = 0; s < IOTRACER_NR_STREAMS; s++) {
+		const char *name = iotracer_name(j->layout, s);
+		struct manifest_event sum = sum_of(j, s);
+
 		if (!j->rows[s])
 			continue;
-		add(lost, iotracer_name(j->layout, s), integer(lost_of(j, s)));
-		add(rows, iotracer_name(j->layout, s), integer(j->rows[s]));
+		add(lost, name, integer(sum.lost_ring.n + sum.lost_map.n + sum.lost_missed.n));
+		add(rows, name, integer(j->rows[s]));
+		add(dropped, name, integer(sum.lost_writer.n));
 	}
 	add(all, "attached_probes", probes);
 	add(all, "lost_events", lost);
 	add(all, "rows_written", rows);
+	add(all, "write_dropped", dropped);
+	add(all, "block", tell_requests(j));
 	return all;
 }
 
 static struct json_object *tell_session(const struct manifest *m)
 {
 	struct json_object *all = json_object_new_object();
+	bool has_ended = m->stopped_mono.known && m->started_mono.known &&
+			 m->stopped_mono.n >= m->started_mono.n;
+	double seconds = has_ended ? (double)(m->stopped_mono.n - m->started_mono.n) / 1e9 : 0;
 
 	if (m->started_wall.known)
 		add(all, "started_at", json_object_new_double((double)m->started_wall.n / 1e9));
-	if (m->stopped_mono.known && m->started_mono.known)
-		add(all, "duration_seconds",
-		    json_object_new_double((double)(m->stopped_mono.n - m->started_mono.n) / 1e9));
+	if (m->started_wall.known && has_ended)
+		add(all, "stopped_at",
+		    json_object_new_double((double)m->started_wall.n / 1e9 + seconds));
+	if (has_ended)
+		add(all, "duration_seconds", json_object_new_double(seconds));
 	return all;
 }
 
@@ -260,6 +317,7 @@ static struct json_object *tell_all(const struct job *j)
 	add(tracer, "version", string(m->version));
 	add(host, "platform", string("Linux"));
 	add(host, "kernel", string(m->kernel));
+	add(host, "python", NULL);
 	add(clock, "wall_clock", string("CLOCK_REALTIME"));
 	add(clock, "mono_clock", string("CLOCK_MONOTONIC"));
 	if (m->started_wall.known && m->started_mono.known)
@@ -281,43 +339,75 @@ static struct json_object *tell_all(const struct job *j)
 static int write_manifest(struct job *j)
 {
 	struct json_object *all = tell_all(j);
-	int fd = export_create(j->x, j->root_fd, "manifest.json"), r = MIN(fd, 0);
+	_cleanup_(closep) int fd = export_create(j->x, j->root_fd, "manifest.json");
+	int r = MIN(fd, 0);
 
-	if (!r && (json_object_to_fd(fd, all, JSON_C_TO_STRING_PRETTY) < 0 || close(fd) < 0))
+	if (!r &&
+	    (json_object_to_fd(fd, all, JSON_C_TO_STRING_PRETTY) < 0 || close(TAKE_FD(fd)) < 0)) {
 		r = diag_errno(j->x->d, -errno, "cannot write manifest.json");
+		(void)unlinkat(j->root_fd, "manifest.json", 0);
+	}
 	(void)json_object_put(all);
 	return r;
 }
 
 /* ---- life ---- */
 
-static void set_start(struct job *j)
+static int set_start(struct job *j)
 {
-	u64 ns = wall_at(&j->x->wall, j->manifest.started_mono.n);
-	time_t second = (time_t)(ns / 1000000000);
+	u64 start_ns = 0, ns;
+	time_t second;
 	struct tm tm;
+	int r = export_start(j->x, &start_ns);
 
+	if (r < 0)
+		return r;
+	ns = wall_at(&j->x->wall, start_ns);
+	second = (time_t)(ns / 1000000000);
 	(void)localtime_r(&second, &tm);
 	(void)strftime(j->started, sizeof(j->started), "%Y%m%d_%H%M%S", &tm);
 	j->started_ms = (u32)(ns % 1000000000 / 1000000);
+	return 0;
+}
+
+/* It says but a little that is wanted here: one that cannot be read costs no rows. */
+static int read_manifest(struct job *j)
+{
+	struct diag d = {};
+	int r = manifest_parse(trace_manifest(j->x->trace), &j->manifest, &d);
+
+	if (r != -EINVAL)
+		return r;
+	cmd_warn("export", "%s", d.text);
+	manifest_done(&j->manifest);
+	j->manifest = (struct manifest){};
+	return 0;
 }
 
 int export_iotracer(struct export *x)
 {
 	struct job j = { .x = x,
+			 .dir_fd = -1,
 			 .root_fd = -1,
 			 .layout = (enum iotracer_layout)MAX(x->o->layout, 0) };
-	int r = manifest_parse(trace_manifest(x->trace), &j.manifest, x->d);
+	u64 rows = 0;
+	int r = read_manifest(&j);
 
-	if (!r) {
-		set_start(&j);
-		r = open_root(&j);
-	}
-	for (u32 s = 0; !r && s < IOTRACER_NR_STREAMS; s++)
+	r = r < 0 ? r : set_start(&j);
+	r = r < 0 ? r : open_root(&j);
+	for (u32 s = 0; !r && s < IOTRACER_NR_STREAMS; s++) {
 		r = write_stream(&j, s);
-	if (!r && j.layout == IOTRACER_HEAD)
+		rows += j.rows[s];
+	}
+	if (!r && rows && j.layout == IOTRACER_HEAD)
 		r = write_manifest(&j);
+	if (!r && !rows)
+		cmd_warn("export",
+			 "nothing was written: there are no rows of what IO Tracer writes");
+	if (!rows)
+		remove_root(&j);
 	closep(&j.root_fd);
+	closep(&j.dir_fd);
 	manifest_done(&j.manifest);
 	return r;
 }
