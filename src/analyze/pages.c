@@ -4,8 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* No read and no read-ahead is of more pages: the kernel reads less than 2 GiB at once. */
-#define MOST_PAGES (1u << 20)
+/*
+ * What no kernel writes is no page: a file has less than 2^63 bytes, a read less than 2 GiB, and a
+ * row of a page is one of a folio, which a huge page is the largest of. Of 2^28 different pages
+ * that were read ahead, a TiB, it is known which were asked for.
+ */
+#define MOST_INDEX (1ull << 52)
+#define MOST_ASKED (1u << 20)
+#define MOST_AHEAD (1u << 13)
+#define MOST_WORDS (1u << 22)
 
 const char *const pages_columns[] = { "ino",  "gen",      "dev",     "index", "pages",
 				      "path", "addition", "removal", NULL };
@@ -119,9 +126,13 @@ static u64 bits_of(u64 page, u64 to)
 /* These pages were read ahead. */
 static int note_ahead(struct pages *p, struct page_use *f, u64 from, u64 nr)
 {
-	u64 to = from + MIN(nr, MOST_PAGES);
+	u64 to = from + nr;
 	struct page_word *w;
 
+	if (from > MOST_INDEX || nr > MOST_AHEAD || p->nr_words >= MOST_WORDS) {
+		p->has_more = true;
+		return 0;
+	}
 	for (u64 page = from; page < to; page = (page | 63) + 1) {
 		w = make_word(p, (u32)(f - p->files), page);
 		if (!w)
@@ -135,9 +146,11 @@ static int note_ahead(struct pages *p, struct page_use *f, u64 from, u64 nr)
 /* A read asked for these pages. */
 static void note_asked(struct pages *p, struct page_use *f, u64 from, u64 nr)
 {
-	u64 to = from + MIN(nr, MOST_PAGES), bits;
+	u64 to = from + nr, bits;
 	u32 at;
 
+	if (from > MOST_INDEX || nr > MOST_ASKED)
+		return;
 	for (u64 page = from; page < to; page = (page | 63) + 1) {
 		at = pairmap_get(&p->by_place, (u32)(f - p->files), page / 64);
 		if (at == PAIRMAP_NONE)
@@ -199,10 +212,10 @@ int pages_batch(struct pages *p, const struct batch *b)
 	return r;
 }
 
-bool pages_unread(const struct page_use *f, u64 *ret)
+bool pages_unread(const struct pages *p, const struct page_use *f, u64 *ret)
 {
 	*ret = f->nr_ahead - f->nr_asked_for;
-	return !f->is_mapped;
+	return !f->is_mapped && !p->has_more;
 }
 
 u64 pages_added(const struct page_use *f)

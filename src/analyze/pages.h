@@ -37,6 +37,7 @@ struct pages {
 	u32 nr_words, cap_words;
 	struct pairmap by_place; /* of a file's number and the pages' index / 64 */
 	u64 page_size;
+	bool has_more; /* pages were read ahead that it is not known of whether they were asked for */
 	struct text_column path, dev, addition, removal;
 };
 
@@ -55,9 +56,9 @@ int pages_asked_batch(struct pages *p, const struct batch *b);
 
 /*
  * Pages that were read ahead and that no read of the trace asked for. False: that is not known, as
- * the file was mapped.
+ * the file was mapped, or there are too many.
  */
-bool pages_unread(const struct page_use *f, u64 *ret);
+bool pages_unread(const struct pages *p, const struct page_use *f, u64 *ret);
 /* For whatever reason. */
 u64 pages_added(const struct page_use *f);
 /* All that happened to a file's pages. */

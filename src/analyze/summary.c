@@ -6,7 +6,6 @@
 
 #define LOSSES_MAX 4096 /* pairs of event and cause */
 #define COLUMNS_MAX 32  /* names in one list */
-#define DEFAULT_PAGE_SIZE 4096
 
 void summary_free(struct summary *s)
 {
@@ -298,9 +297,7 @@ int summary_read(struct trace *t, const struct summary_opts *opts, struct summar
 		return -ENOMEM;
 	procs_init(&s->procs, &s->texts);
 	r = read_manifest(s, t);
-	pages_init(&s->pages, &s->texts,
-		   s->manifest.page_size.known && s->manifest.page_size.n ? s->manifest.page_size.n
-									  : DEFAULT_PAGE_SIZE);
+	pages_init(&s->pages, &s->texts, manifest_page_size(&s->manifest));
 	if (r == 0)
 		r = count_rows(s, t, opts, d);
 	if (r == 0)

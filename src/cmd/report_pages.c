@@ -9,10 +9,25 @@ u64 report_pages_value(const void *ctx, u32 i)
 	return pages_sum(&r->s->pages.files[i]);
 }
 
-/* Without rows of reads nobody knows what these asked for. */
+/* Is each read in the trace that was made meanwhile? */
+static bool has_all_reads(const struct report *r)
+{
+	const struct manifest *m = &r->s->manifest;
+
+	if (!report_has(r, SN_SLOT_vfs_read) || m->is_narrowed)
+		return false;
+	for (u32 i = 0; i < m->nr_sampling; i++)
+		if (!strcmp(m->sampling[i].stream, "vfs_read"))
+			return false;
+	for (u32 i = 0; i < r->s->nr_losses; i++)
+		if (text_is(&r->s->texts, r->s->losses[i].of, "vfs_read"))
+			return false;
+	return true;
+}
+
 bool report_pages_unread(const struct report *r, const struct page_use *f, u64 *ret)
 {
-	return pages_unread(f, ret) && report_has(r, SN_SLOT_vfs_read);
+	return pages_unread(&r->s->pages, f, ret) && has_all_reads(r);
 }
 
 static void put_unread(const struct report *r, struct table *t, const struct page_use *f)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Sums of pages, by file. */
+#include <fcntl.h>
+
 #include "test.h"
 
 #include "analyze/pages.h"
@@ -117,9 +119,86 @@ TEST(pages_that_were_read_ahead_for_nothing)
 	for (u32 i = 0; i < READ_PAGES; i++)
 		want += ahead[i] && !asked[i];
 	check(want > 10);
-	check(pages_unread(&p.files[0], &unread));
+	check(pages_unread(&p, &p.files[0], &unread));
 	check_eq(unread, want);
 	stop(&p);
 }
 
-TESTS(pages_of_a_file, pages_that_were_read_ahead_for_nothing)
+static void ahead_row(struct pages *p, u64 ino, u64 index, u32 pages)
+{
+	struct sn_pagecache_add e = { .hdr = { .id = SN_EV_pagecache_add, .ts = 1 },
+				      .ino = ino,
+				      .index = index,
+				      .pages = pages,
+				      .addition = SN_ADDITION_ahead };
+
+	check_eq(pages_batch(p, one(&e, sizeof(e), NULL)), 0);
+}
+
+static u64 unread_of(const struct pages *p, u32 file)
+{
+	u64 nr;
+
+	return pages_unread(p, &p->files[file], &nr) ? nr : UINT64_MAX;
+}
+
+TEST(what_asks_for_pages)
+{
+	struct sn_vfs_read direct = { .hdr = { .id = SN_EV_vfs_read, .ts = 2 }, .ret = 40960 };
+	struct sn_vfs_copy copy = { .hdr = { .id = SN_EV_vfs_copy, .ts = 2 }, .ret = 8192 };
+	struct sn_vfs_mmap map = { .hdr = { .id = SN_EV_vfs_mmap, .ts = 2 } };
+	struct pages p;
+
+	pages_init(&p, &texts, 4096);
+	ahead_row(&p, 7, 0, 10);
+	ahead_row(&p, 8, 0, 10);
+	sn_set(&direct, ino, 7);
+	sn_set(&direct, dev, 0);
+	sn_set(&direct, gen, 0);
+	sn_set(&direct, offset, 0);
+	sn_set(&direct, file_flags, O_DIRECT);
+	check_eq(pages_asked_batch(&p, one(&direct, sizeof(direct), NULL)), 0);
+	check_eq(unread_of(&p, 0), 10);
+	sn_set(&copy, ino, 7);
+	sn_set(&copy, dev, 0);
+	sn_set(&copy, gen, 0);
+	sn_set(&copy, offset, 4096);
+	check_eq(pages_asked_batch(&p, one(&copy, sizeof(copy), NULL)), 0);
+	check_eq(unread_of(&p, 0), 8);
+	check_eq(unread_of(&p, 1), 10);
+	sn_set(&map, ino, 8);
+	sn_set(&map, dev, 0);
+	sn_set(&map, gen, 0);
+	check_eq(pages_asked_batch(&p, one(&map, sizeof(map), NULL)), 0);
+	check_eq(unread_of(&p, 0), 8);
+	check_eq(unread_of(&p, 1), UINT64_MAX);
+	stop(&p);
+}
+
+/* What no kernel writes neither ends the memory nor never ends. */
+TEST(pages_that_cannot_be)
+{
+	struct sn_vfs_read read = { .hdr = { .id = SN_EV_vfs_read, .ts = 2 }, .ret = INT64_MAX };
+	struct pages p;
+
+	pages_init(&p, &texts, 4096);
+	ahead_row(&p, 7, 0, 10);
+	sn_set(&read, ino, 7);
+	sn_set(&read, dev, 0);
+	sn_set(&read, gen, 0);
+	sn_set(&read, offset, 1);
+	check_eq(pages_asked_batch(&p, one(&read, sizeof(read), NULL)), 0);
+	sn_set(&read, offset, INT64_MAX);
+	check_eq(pages_asked_batch(&p, one(&read, sizeof(read), NULL)), 0);
+	sn_set(&read, offset, -1);
+	check_eq(pages_asked_batch(&p, one(&read, sizeof(read), NULL)), 0);
+	check_eq(unread_of(&p, 0), 10);
+	ahead_row(&p, 7, UINT64_MAX - 99, 99);
+	ahead_row(&p, 7, 1, UINT32_MAX);
+	check_eq(p.nr_words, 1);
+	check_eq(unread_of(&p, 0), UINT64_MAX);
+	stop(&p);
+}
+
+TESTS(pages_of_a_file, pages_that_were_read_ahead_for_nothing, what_asks_for_pages,
+      pages_that_cannot_be)
