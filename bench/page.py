@@ -286,6 +286,9 @@ def limits(data):
         f"{middle(data.ratio('loops', 'files', 'sonde', 'floor'))} x the floor's and"
         f" {middle(data.ratio('loops', 'files', 'sonde', 'trace-cmd'))} x trace-cmd's.",
         "",
+        "A row of the mix: `bench/columns` says what each column costs. Of 12 bytes 2.2 are the inode's generation,",
+        "which is a random number of each file, 0.5 are `bytes`, which repeats `ret`, and 3.2 are paths.",
+        "",
         "Nothing matches: a call runs two programs, and both figures are of both together. Comparing one",
         f"number, which is all that the floor does, costs {spread(over_empty(data, 'null', 'floor'), unit=' ns')}"
         " over the empty programs here, with getppid.",
