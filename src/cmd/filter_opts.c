@@ -150,7 +150,7 @@ static u64 events_of_cache(void)
 	u64 events = 0;
 
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
-		if (schema_is_on_request(schema_event(slot)))
+		if (schema_is_of_page_cache(schema_event(slot)))
 			events |= 1ull << slot;
 	return events;
 }
@@ -160,7 +160,7 @@ int filter_samples(const struct filter_opts *f, u32 nr[SN_NR_EVENTS], struct dia
 	int r = select_samples(&f->samples, nr, d);
 
 	for (u32 slot = 0; slot < SN_NR_EVENTS; slot++)
-		if (!nr[slot] && events_of_cache() >> slot & 1)
+		if (!nr[slot] && schema_is_of_page_cache(schema_event(slot)))
 			nr[slot] = (u32)f->cache_sample;
 	return r;
 }

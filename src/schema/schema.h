@@ -117,10 +117,15 @@ static inline bool schema_has_priority(const struct sn_event *ev)
 	return schema_is_core(ev) ? ev->id != SN_EV_paths : ev->id >> 8 == SN_EV_proc_fork >> 8;
 }
 
+static inline bool schema_is_of_page_cache(const struct sn_event *ev)
+{
+	return ev->id >> 8 == SN_EV_pagecache_add >> 8;
+}
+
 /* Streams of so many rows that they are recorded where they are asked for alone. */
 static inline bool schema_is_on_request(const struct sn_event *ev)
 {
-	return ev->id >> 8 == SN_EV_pagecache_add >> 8;
+	return schema_is_of_page_cache(ev);
 }
 
 /* True if the kind's values are written as text, not as numbers. */

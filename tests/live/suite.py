@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import subprocess
 import time
 import traceback
 
@@ -21,6 +22,13 @@ def test(name):
 def need(claim, text):
     if not claim:
         raise Failed(text)
+
+
+def need_disk(s):
+    """What is dropped from memory can be read again."""
+    done = subprocess.run(["stat", "-f", "-c", "%T", s.files], stdout=subprocess.PIPE, universal_newlines=True)
+    if done.stdout.strip() == "tmpfs":
+        raise Skipped("%s is in memory alone" % s.files)
 
 
 def main(doc):

@@ -34,8 +34,8 @@ struct cached {
 
 static char bytes[NR * PAGE];
 
-/* Where the kernel has cachestat(2), it must count what mincore(2) shows. */
-static void compare_with_cachestat(const struct cached *f, const unsigned char *in)
+/* How many pages cachestat(2) counts; what mincore(2) shows where the kernel has none. */
+static u64 counted_pages(const struct cached *f, u64 shown)
 {
 	struct {
 		u64 off, len;
@@ -43,15 +43,28 @@ static void compare_with_cachestat(const struct cached *f, const unsigned char *
 	struct {
 		u64 cache, dirty, writeback, evicted, recently_evicted;
 	} stat;
-	u64 nr = 0;
 
-	if (SYS(SYS_cachestat, f->fd, &range, &stat, 0))
-		return;
-	for (u64 i = 0; i < NR; i++)
-		nr += in[i] & 1;
-	if (stat.cache != nr)
+	return SYS(SYS_cachestat, f->fd, &range, &stat, 0) ? shown : stat.cache;
+}
+
+/* Which pages are in memory: both calls agree, once those are that are being read. */
+static void look_at_pages(const struct cached *f, unsigned char in[NR])
+{
+	u64 shown = 0, counted = 1;
+
+	for (int i = 0; i < 100 && shown != counted; i++) {
+		if (i)
+			usleep(10000);
+		if (mincore(f->map, NR * PAGE, in))
+			die("mincore fails");
+		shown = 0;
+		for (u64 page = 0; page < NR; page++)
+			shown += in[page] & 1;
+		counted = counted_pages(f, shown);
+	}
+	if (shown != counted)
 		die("%s: cachestat counts %llu pages, mincore shows %llu", f->path,
-		    (unsigned long long)stat.cache, (unsigned long long)nr);
+		    (unsigned long long)counted, (unsigned long long)shown);
 }
 
 /* The first page, of those from .. to - 1, that is in memory or not, other than wanted; or to. */
@@ -60,9 +73,7 @@ static u64 first_page_unlike(const struct cached *f, u64 from, u64 to, bool want
 	unsigned char in[NR];
 	u64 at = from;
 
-	if (mincore(f->map, NR * PAGE, in))
-		die("mincore fails");
-	compare_with_cachestat(f, in);
+	look_at_pages(f, in);
 	while (at < to && (in[at] & 1) == want)
 		at++;
 	return at;
