@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/io.h"
 #include "trace/wall.h"
 
 /* Output is handed to the system in pieces of about this size: they stay in the cpu's cache. */
@@ -493,25 +494,14 @@ static void put_whole_row(struct lines *l, struct cells *cs, u32 row)
 
 static int write_out(struct lines *l, struct diag *d)
 {
-	size_t done = 0;
-	ssize_t n;
-	int r = 0;
+	int r;
 
 	if (l->out.failed)
 		return -ENOMEM;
-	while (done < l->out.len) {
-		n = write(l->fd, l->out.data + done, l->out.len - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			r = diag_errno(d, -errno, "cannot write the rows");
-			break;
-		}
-		done += (size_t)n;
-	}
+	r = io_write_all(l->fd, l->out.data, l->out.len);
 	/* What could not be written is not tried again: the row it cuts would be torn. */
 	l->out.len = 0;
-	return r;
+	return r < 0 ? diag_errno(d, r, "cannot write the rows") : 0;
 }
 
 static int put_block(struct lines *l, struct cells *cs, u32 from, u32 nr, struct diag *d)

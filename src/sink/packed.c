@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/io.h"
 #include "base/macro.h"
 
 /* Both as IO Tracer has them. */
@@ -45,20 +46,11 @@ fail:
 	return -ENOMEM;
 }
 
-static int write_all(int fd, const char *data, size_t len, struct diag *d)
+static int write_out(const struct packed *p, const void *data, size_t len, struct diag *d)
 {
-	ssize_t n;
+	int r = io_write_all(p->fd, data, len);
 
-	while (len) {
-		n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return diag_errno(d, -errno, "cannot write the rows");
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return r < 0 ? diag_errno(d, r, "cannot write the rows") : 0;
 }
 
 static int write_gzip(struct packed *p, const void *data, size_t len, bool is_end, struct diag *d)
@@ -71,7 +63,7 @@ static int write_gzip(struct packed *p, const void *data, size_t len, bool is_en
 		p->gzip.next_out = (Bytef *)p->out;
 		p->gzip.avail_out = sizeof(p->out);
 		(void)deflate(&p->gzip, is_end ? Z_FINISH : Z_NO_FLUSH);
-		r = write_all(p->fd, p->out, sizeof(p->out) - p->gzip.avail_out, d);
+		r = write_out(p, p->out, sizeof(p->out) - p->gzip.avail_out, d);
 	} while (!r && !p->gzip.avail_out);
 	return r;
 }
@@ -90,7 +82,7 @@ static int write_zstd(struct packed *p, const void *data, size_t len, bool is_en
 		if (ZSTD_isError(left))
 			return diag_err(d, -ENOMEM, "cannot compress the rows: %s",
 					ZSTD_getErrorName(left));
-		r = write_all(p->fd, p->out, out.pos, d);
+		r = write_out(p, p->out, out.pos, d);
 	} while (!r && (is_end ? left : in.pos < in.size));
 	return r;
 }
@@ -103,7 +95,7 @@ static int put(struct packed *p, const void *data, size_t len, bool is_end, stru
 	case PACKED_ZSTD:
 		return write_zstd(p, data, len, is_end, d);
 	default:
-		return write_all(p->fd, data, len, d);
+		return write_out(p, data, len, d);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/io.h"
 #include "trace/names.h"
 
 struct part_name {
@@ -25,23 +26,6 @@ static struct part_name part_name(const struct part *p, bool is_new)
 	return name;
 }
 
-/* One write(2), unless the system takes only some of it. */
-static int write_all(int fd, const char *p, size_t n)
-{
-	ssize_t r;
-
-	for (; n; p += r, n -= (size_t)r) {
-		r = write(fd, p, n);
-		if (r < 0 && errno == EINTR)
-			r = 0;
-		else if (r < 0)
-			return -errno;
-		else if (!r)
-			return -EIO;
-	}
-	return 0;
-}
-
 /* The first group of a part: the file gets its name when it is complete. */
 static int create(struct part_dir *dir, struct part *p)
 {
@@ -54,7 +38,7 @@ static int create(struct part_dir *dir, struct part *p)
 	fd = openat(dir->fd, new.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, dir->out.data, dir->out.len);
+	r = io_write_all(fd, dir->out.data, dir->out.len);
 	if (r == 0 && renameat(dir->fd, new.text, dir->fd, name.text) < 0)
 		r = -errno;
 	if (r < 0)
@@ -80,7 +64,7 @@ static int append(struct part_dir *dir, struct part *p)
 	/* What a failed write left, where cutting it off failed too. */
 	if ((u64)st.st_size > size && ftruncate(fd, (off_t)size) < 0)
 		return -errno;
-	r = write_all(fd, dir->out.data, dir->out.len);
+	r = io_write_all(fd, dir->out.data, dir->out.len);
 	if (r < 0)
 		(void)ftruncate(fd, (off_t)size);
 	return r;

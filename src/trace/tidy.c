@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/io.h"
 #include "base/thread.h"
 
 /* Old footers below this, or below a thirty-second of the file, are left. */
@@ -49,20 +50,6 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	ssize_t r;
-
-	for (; n; p += r, n -= (size_t)r) {
-		r = write(fd, p, n);
-		if (r < 0 && errno == EINTR)
-			r = 0;
-		else if (r <= 0)
-			return r < 0 ? -errno : -EIO;
-	}
-	return 0;
-}
-
 /* By way of memory, where the file system cannot copy by itself. */
 static int copy_slowly(int in, int out, struct range range)
 {
@@ -74,7 +61,7 @@ static int copy_slowly(int in, int out, struct range range)
 		n = pread(in, bytes, MIN(sizeof(bytes), range.size), (off_t)range.at);
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
-		r = write_all(out, bytes, (size_t)n);
+		r = io_write_all(out, bytes, (size_t)n);
 	}
 	return r;
 }
@@ -103,11 +90,11 @@ static int make_new(const struct tidy *t, const struct job *job, int out, u64 *r
 		return -errno;
 	if ((u64)st.st_size != job->size)
 		return -ESTALE;
-	r = write_all(out, PARQUET_MAGIC, PARQUET_MAGIC_SIZE);
+	r = io_write_all(out, PARQUET_MAGIC, PARQUET_MAGIC_SIZE);
 	for (u32 i = 0; r == 0 && i < job->nr_ranges; i++)
 		r = copy(in, out, job->ranges[i]);
 	if (r == 0)
-		r = write_all(out, job->footer.data, job->footer.len);
+		r = io_write_all(out, job->footer.data, job->footer.len);
 	/* A name must never stand for less than what it stood for, not after a power cut either. */
 	if (r == 0 && (fdatasync(out) < 0 || fstat(out, &st) < 0))
 		r = -errno;

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/io.h"
 #include "base/thread.h"
 #include "schema/schema.h"
 #include "trace/names.h"
@@ -114,19 +115,15 @@ void trace_dir_free_reserve(struct trace_dir *t)
 static int write_manifest(int dirfd, const char *json, size_t len)
 {
 	_cleanup_(closep) int fd = -1;
-	ssize_t r;
+	int r;
 
 	fd = openat(dirfd, NAMES_MANIFEST_NEW,
 		    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -errno;
-	for (size_t n = 0; n < len; n += (size_t)r) {
-		r = write(fd, json + n, len - n);
-		if (r < 0 && errno == EINTR)
-			r = 0;
-		else if (r <= 0)
-			return r < 0 ? -errno : -EIO;
-	}
+	r = io_write_all(fd, json, len);
+	if (r < 0)
+		return r;
 	if (fsync(fd) < 0 || renameat(dirfd, NAMES_MANIFEST_NEW, dirfd, NAMES_MANIFEST) < 0)
 		return -errno;
 	return 0;
