@@ -292,16 +292,21 @@ static int export_file(struct export *x, int dir_fd, const struct sn_event *ev)
 	return r;
 }
 
-static int export_dir(struct export *x)
+int export_open_dir(const struct export *x)
 {
-	_cleanup_(closep) int dir_fd = -1;
-	int r = 0;
+	int fd;
 
 	if (mkdir(x->o->dir, 0777) < 0 && errno != EEXIST)
 		return diag_errno(x->d, -errno, "cannot make the directory %s", x->o->dir);
-	dir_fd = open(x->o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return diag_errno(x->d, -errno, "cannot open the directory %s", x->o->dir);
+	fd = open(x->o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? diag_errno(x->d, -errno, "cannot open the directory %s", x->o->dir) : fd;
+}
+
+static int export_dir(struct export *x)
+{
+	_cleanup_(closep) int dir_fd = export_open_dir(x);
+	int r = MIN(dir_fd, 0);
+
 	for (u32 slot = 0; slot < SN_NR_EVENTS && !r; slot++)
 		if (x->events & 1ull << slot)
 			r = export_file(x, dir_fd, schema_event(slot));

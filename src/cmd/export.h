@@ -45,6 +45,9 @@ int export_merged(const struct export *x, u64 events, struct sink *s);
 /* The instant that --since and --until count from: when the recording began. -ENODATA: nobody knows. */
 int export_start(const struct export *x, u64 *ret_ns);
 
+/* The directory that was asked for, made if need be. A descriptor. */
+int export_open_dir(const struct export *x);
+
 /* A file below the directory, whose name is told in sentences; --force writes over one. A descriptor. */
 int export_create(const struct export *x, int dir_fd, const char *name);
 

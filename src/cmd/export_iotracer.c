@@ -62,18 +62,14 @@ static const char *machine_of(const struct manifest *m)
 
 static int open_root(struct job *j)
 {
-	struct export *x = j->x;
-
-	if (mkdir(x->o->dir, 0777) < 0 && errno != EEXIST)
-		return diag_errno(x->d, -errno, "cannot make the directory %s", x->o->dir);
-	j->dir_fd = open(x->o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	j->dir_fd = export_open_dir(j->x);
 	if (j->dir_fd < 0)
-		return diag_errno(x->d, -errno, "cannot open the directory %s", x->o->dir);
+		return j->dir_fd;
 	if (j->layout != IOTRACER_DOC)
 		(void)snprintf(j->root, sizeof(j->root), "%s/%s/%s",
 			       j->layout == IOTRACER_SEED ? "linux_trace" : "linux_v1",
 			       machine_of(&j->manifest), j->started);
-	j->root_fd = open_below(x, j->dir_fd, j->root);
+	j->root_fd = open_below(j->x, j->dir_fd, j->root);
 	return MIN(j->root_fd, 0);
 }
 

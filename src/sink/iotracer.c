@@ -27,7 +27,7 @@ static const char *const key_names[] = {
 #include "sink/iotracer.def"
 };
 
-/* What rows of an event are, unless more is known. vfs_release is no operation: CLOSE is close(2). */
+/* vfs_release is no operation: CLOSE is close(2). */
 static const struct {
 	u32 slot;
 	enum iotracer_op op;
@@ -73,14 +73,17 @@ static bool removes_directory(const struct iotracer *t)
 	return call_is(t, "rmdir") || memmem(p, len, "AT_REMOVEDIR", strlen("AT_REMOVEDIR"));
 }
 
-static enum iotracer_op operation(const struct iotracer *t)
+/* What rows of the event are, unless more is known. */
+static enum iotracer_op operation_of(u32 slot)
 {
-	u32 slot = t->batch->ev->slot;
-	enum iotracer_op op = OP_READ;
-
 	for (u32 i = 0; i < ARRAY_SIZE(operations_of); i++)
 		if (operations_of[i].slot == slot)
-			op = operations_of[i].op;
+			return operations_of[i].op;
+	return NR_OPERATIONS;
+}
+
+static enum iotracer_op operation(const struct iotracer *t, enum iotracer_op op)
+{
 	if (op == OP_READ && is_direct(t))
 		return OP_DIO_READ;
 	if (op == OP_WRITE && is_direct(t))
@@ -242,9 +245,9 @@ static void put_line(struct iotracer *t, const u8 *ids)
 	t->rows++;
 }
 
-static void put_fs(struct iotracer *t)
+static void put_fs(struct iotracer *t, enum iotracer_op op)
 {
-	t->op = operation(t);
+	t->op = operation(t, op);
 	if (!(operations[t->op].layouts >> t->file.layout & 1))
 		t->left_out[t->op]++;
 	else if (t->file.layout == IOTRACER_SEED && iotracer_is_dual(t))
@@ -315,6 +318,7 @@ static int flush(struct sink *s, struct diag *d)
 
 static int rows(struct sink *s, const struct batch *b, u32 from, u32 to, struct diag *d)
 {
+	enum iotracer_op op = operation_of(b->ev->slot);
 	struct iotracer *t = (struct iotracer *)s;
 	int r = 0;
 
@@ -322,7 +326,7 @@ static int rows(struct sink *s, const struct batch *b, u32 from, u32 to, struct 
 	t->batch = b;
 	for (t->row = from; !r && t->row < to; t->row++) {
 		if (t->file.stream == IOTRACER_FS)
-			put_fs(t);
+			put_fs(t, op);
 		else if (t->file.stream == IOTRACER_CACHE)
 			put_cache(t);
 		else

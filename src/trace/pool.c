@@ -28,8 +28,7 @@ void pool_init(struct pool *p, u64 max_bytes, u32 max_rows)
 	*p = (struct pool){ .max_rows = max_rows, .max_bytes = max_bytes };
 	(void)pthread_mutex_init(&p->lock, NULL);
 	for (u32 i = 0; i < SN_NR_EVENTS; i++) {
-		p->events[i].max_bytes =
-			max_bytes + (schema_has_priority(schema_event(i)) ? max_bytes / 4 : 0);
+		p->events[i].has_priority = schema_has_priority(schema_event(i));
 		p->events[i].row_bytes = row_bytes(schema_event(i));
 		p->events[i].next_rows = POOL_FIRST_ROWS;
 	}
@@ -70,7 +69,7 @@ void pool_done(struct pool *p)
 
 static bool fits(const struct pool *p, const struct pool_event *e, u64 bytes)
 {
-	return p->bytes + bytes <= e->max_bytes;
+	return p->bytes + bytes <= p->max_bytes + (e->has_priority ? p->max_bytes / 4 : 0);
 }
 
 /* How many rows a new batch may have: fewer than the last one where memory is short. 0: none. */

@@ -22,7 +22,7 @@ struct pool {
 	_Atomic u64 bytes, spare_bytes; /* of all batches, and of those that lie ready */
 	pthread_mutex_t lock;
 	struct pool_event {
-		u64 max_bytes;  /* of all events' batches, for one more of this */
+		bool has_priority;
 		u32 row_bytes;  /* that a row takes, but for its strings */
 		u32 next_rows;  /* that the next new batch has room for */
 		_Atomic u32 nr; /* batches in all */
