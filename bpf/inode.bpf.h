@@ -72,4 +72,16 @@ static __always_inline bool device_refused(u32 dev, u16 mode, struct inode *inod
 	return true;
 }
 
+/* Tells a name that sn_name_is_new() said is new. False: there was no room. */
+static __always_inline bool tell_new_name(struct sn_task *st, struct vfsmount *mnt, u64 key,
+					  bool is_dir, u64 ts)
+{
+	st->walk.start_mnt = (u64)mnt;
+	st->walk.ts = ts;
+	if (sn_tell_name(key, is_dir))
+		return true;
+	st->named[key >> 62] = 0;
+	return false;
+}
+
 #endif

@@ -59,6 +59,11 @@ struct sn_cfg {
 	/* It may run another thread in the middle of a program: at a function, at a tracepoint. */
 	u8 preempts_functions, preempts_tracepoints;
 	u8 page_shift;
+	/*
+	 * Where a file that a file system keeps for one of its own has the path by which the user knows
+	 * it, in bytes (0: there are none), and its flag in f_mode: see mapping.bpf.h.
+	 */
+	u32 backing_offset, backing_flag;
 };
 
 /* Causes of the kernel's side come before this one. */

@@ -41,18 +41,6 @@ static __always_inline struct file *file_of_fd(struct task_struct *task, s32 fd,
 	return file ? sn_cast(struct file, file) : NULL;
 }
 
-/* Tells a name that sn_name_is_new() said is new. False: there was no room. */
-static __always_inline bool tell_new_name(struct sn_task *st, struct vfsmount *mnt, u64 key,
-					  bool is_dir, u64 ts)
-{
-	st->walk.start_mnt = (u64)mnt;
-	st->walk.ts = ts;
-	if (sn_tell_name(key, is_dir))
-		return true;
-	st->named[key >> 62] = 0;
-	return false;
-}
-
 /* Tells the name of an open file that the thread has not met by it lately. False: there was no room. */
 static __always_inline bool tell_name_of(struct sn_task *st, struct file *file, u64 key, u16 mode,
 					 u64 ts)

@@ -91,37 +91,16 @@ static void number_calls(u8 call_of[SN_MAX_SYSCALLS], const struct sn_cfg *cfg)
 #undef CALL
 }
 
-/*
- * Since def3ae83da02 ("fs: store real path instead of fake path in backing file f_path"), 6.8. FMODE_BACKING
- * was another flag before a94204f4d481 ("fsnotify: opt-in for permission events at file open time"), 6.14, also
- * in stable releases of 6.12, which brought one of these functions.
- */
-static struct vfs_backing backing_of(const struct caps *caps)
-{
-	static const char *const brought[] = { "file_set_fsnotify_mode",
-					       "file_set_fsnotify_mode_from_watchers",
-					       "fsnotify_open_perm_and_set_mode" };
-	struct vfs_backing b = { .offset = caps_member_offset(caps, "backing_file", "user_path"),
-				 .flag = 1 << 25 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(brought); i++)
-		if (caps_has_function(caps, brought[i]))
-			b.flag = 1 << 24;
-	return b;
-}
-
 static int setup(struct bpf_object *obj, const struct caps *caps, const struct sn_cfg *cfg,
 		 struct diag *d)
 {
 	const u32 by_data = caps_tracepoint_args(caps, "io_uring_complete") == 4;
-	const struct vfs_backing backing = backing_of(caps);
 	u8 call_of[SN_MAX_SYSCALLS] = {};
 	int r;
 
 	number_calls(call_of, cfg);
 	r = probe_set_rodata(obj, ".rodata.sn_calls", call_of, sizeof(call_of), d);
-	r = r ?: probe_set_rodata(obj, ".rodata.vfs_uring", &by_data, sizeof(by_data), d);
-	return r ?: probe_set_rodata(obj, ".rodata.vfs_backing", &backing, sizeof(backing), d);
+	return r ?: probe_set_rodata(obj, ".rodata.vfs_uring", &by_data, sizeof(by_data), d);
 }
 
 /* The functions that carry out the calls that rows are wanted of, and those that change their files' names. */

@@ -19,12 +19,6 @@ enum {
 	VFS_MOVES_COMPAT,
 };
 
-/* How the kernel tells a file that a file system keeps for one of its own: see map.bpf.h. */
-struct vfs_backing {
-	u32 offset; /* of the path by which the user knows it; 0: there is none */
-	u32 flag;   /* of f_mode */
-};
-
 /* The event that rows of a system call are of. */
 static inline __attribute__((always_inline)) u32 vfs_slot_of(u32 call)
 {

@@ -214,6 +214,24 @@ bool caps_has_function(const struct caps *caps, const char *name)
 	return caps_function_id(caps, name) != 0;
 }
 
+/*
+ * The path is there since def3ae83da02 ("fs: store real path instead of fake path in backing file f_path"), 6.8.
+ * FMODE_BACKING was another flag before a94204f4d481 ("fsnotify: opt-in for permission events at file open time"),
+ * 6.14, also in stable releases of 6.12, which brought one of these functions.
+ */
+void caps_backing_files(const struct caps *caps, u32 *ret_offset, u32 *ret_flag)
+{
+	static const char *const brought[] = { "file_set_fsnotify_mode",
+					       "file_set_fsnotify_mode_from_watchers",
+					       "fsnotify_open_perm_and_set_mode" };
+
+	*ret_offset = caps_member_offset(caps, "backing_file", "user_path");
+	*ret_flag = 1 << 25;
+	for (size_t i = 0; i < ARRAY_SIZE(brought); i++)
+		if (caps_has_function(caps, brought[i]))
+			*ret_flag = 1 << 24;
+}
+
 static void leave_out(struct caps_answer *a, const char *why)
 {
 	if (a->yes)

@@ -62,6 +62,11 @@ u32 caps_function_id(const struct caps *caps, const char *name);
 u32 caps_function_type(const struct caps *caps, u32 id);
 /* In bytes, of a struct's member; 0 if the kernel does not have it, or it is the first. */
 u32 caps_member_offset(const struct caps *caps, const char *type, const char *member);
+/*
+ * Where files that a file system keeps for its own have the path by which the user knows them, in bytes
+ * (0: this kernel has no such files), and their flag in f_mode.
+ */
+void caps_backing_files(const struct caps *caps, u32 *ret_offset, u32 *ret_flag);
 /* A load that a signal ended is tried again, so often in all. */
 #define CAPS_ATTEMPTS 20
 /*

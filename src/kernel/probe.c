@@ -427,6 +427,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 	opts.cfg.preempts_functions = caps->preempts.yes;
 	opts.cfg.preempts_tracepoints = caps->preempted.yes;
 	opts.cfg.page_shift = (u8)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+	caps_backing_files(caps, &opts.cfg.backing_offset, &opts.cfg.backing_flag);
 	p->first = -1;
 	p->cfg = opts.cfg;
 	p->nr_cpus = cpus_max() + 1;
