@@ -4,15 +4,18 @@
  * recorded. Its records are read and thrown away, so that nothing but the
  * kernel side and the transport is measured.
  *
- *	floor [-p PID] empty|empty-pages|floor
+ *	floor [-p PID] empty|empty-pages|floor|floor-names
  *
  * empty-pages: empty programs where pages come into the page cache and leave it.
+ * floor-names: the floor with the names that callers give, but for those of files that
+ * they open, and, the first time that one is opened, the name of its inode.
  */
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include <bpf/libbpf.h>
@@ -55,18 +58,33 @@ static int parse_pid(const char *text, u32 *ret_pid)
 	return 0;
 }
 
+static void set_names(struct floor_names *names_of)
+{
+#ifdef SYS_open
+	names_of[SYS_open].opens = 1;
+	names_of[SYS_stat].first = names_of[SYS_unlink].first = 1;
+	names_of[SYS_rename] = (struct floor_names){ .first = 1, .second = 2 };
+#endif
+	names_of[SYS_openat].opens = 1;
+	names_of[SYS_newfstatat].first = names_of[SYS_unlinkat].first = 2;
+	names_of[SYS_renameat] = (struct floor_names){ .first = 2, .second = 4 };
+}
+
 static int load(struct floor_bpf *skel, u32 pid, const char *mode)
 {
 	bool is_floor = !strcmp(mode, "floor"), is_empty = !strcmp(mode, "empty");
+	bool has_names = !strcmp(mode, "floor-names"), is_pages = !strcmp(mode, "empty-pages");
 	int r;
 
 	skel->rodata->wanted_tgid = pid;
 	bpf_program__set_autoload(skel->progs.empty_enter, is_empty);
 	bpf_program__set_autoload(skel->progs.empty_exit, is_empty);
-	bpf_program__set_autoload(skel->progs.floor_enter, is_floor);
+	bpf_program__set_autoload(skel->progs.floor_enter, is_floor || has_names);
 	bpf_program__set_autoload(skel->progs.floor_exit, is_floor);
-	bpf_program__set_autoload(skel->progs.empty_page_added, !is_floor && !is_empty);
-	bpf_program__set_autoload(skel->progs.empty_page_removed, !is_floor && !is_empty);
+	bpf_program__set_autoload(skel->progs.names_exit, has_names);
+	bpf_program__set_autoload(skel->progs.empty_page_added, is_pages);
+	bpf_program__set_autoload(skel->progs.empty_page_removed, is_pages);
+	set_names((struct floor_names *)skel->rodata->names_of);
 
 	r = floor_bpf__load(skel);
 	if (r < 0)
@@ -99,7 +117,7 @@ static int run(struct floor_bpf *skel)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: floor [-p PID] empty|empty-pages|floor\n");
+	fprintf(stderr, "usage: floor [-p PID] empty|empty-pages|floor|floor-names\n");
 	return 2;
 }
 
@@ -118,7 +136,8 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc)
 		return usage();
 	mode = argv[optind];
-	if (strcmp(mode, "empty") && strcmp(mode, "empty-pages") && strcmp(mode, "floor"))
+	if (strcmp(mode, "empty") && strcmp(mode, "empty-pages") && strcmp(mode, "floor") &&
+	    strcmp(mode, "floor-names"))
 		return usage();
 
 	(void)sigaction(SIGINT, &stop, NULL);

@@ -16,6 +16,15 @@ struct floor_record {
 	u16 cpu;
 };
 
+/* Where a call's names are among its arguments, counted from 1; 0: it has no such. */
+struct floor_names {
+	u8 first, second;
+	u8 opens; /* returns a descriptor */
+};
+
+#define FLOOR_MAX_SYSCALLS 512
+#define FLOOR_NAME_ROOM 256
+
 #ifndef __bpf__
 static_assert(sizeof(struct floor_record) == 56, "the floor is defined with 56 bytes");
 #endif

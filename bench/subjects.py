@@ -30,6 +30,7 @@ CALLS = {
     "null": {"getppid"},
     "files": {"openat", "write", "close", "read", "stat", "newfstatat", "rename", "renameat",
               "unlink", "unlinkat"},
+    "known": {"openat", "read", "close"},
     "tcp": {"read", "write"},
 }
 
@@ -76,6 +77,8 @@ class Subject:
     needs = ()
     # Peers whose price is tens of microseconds get fewer calls and fewer rounds.
     is_slow = False
+    # Of the loops only these, where it is the same as another subject in all others.
+    modes = None
     # None: the tracer ends by itself with the traced process.
     stop_signal = signal.SIGINT
     ready_line = "^recording"
@@ -176,12 +179,21 @@ class Floor(Empty):
         return int(re.search(rb"^recorded=(\d+)", log_bytes(log), re.M).group(1))
 
 
+class FloorNames(Floor):
+    name = "floor with names"
+    about = ("the floor; names that callers give are copied, and what an inode that is opened first"
+             " is called is a record more")
+    mode = "floor-names"
+    modes = ("files",)
+
+
 class Sonde(Subject):
     name = "sonde"
     about = "sonde record -e vfs: full rows with file identity, Parquet"
     events = {"rw": ("vfs_read", "vfs_write"), "read": ("vfs_read",), "null": (),
               "files": ("vfs_open", "vfs_close", "vfs_read", "vfs_write", "vfs_rename", "vfs_unlink",
                         "vfs_getattr"),
+              "known": ("vfs_open", "vfs_close", "vfs_read"),
               "tcp": ("vfs_read", "vfs_write"), "pages": ("pagecache_add", "pagecache_remove")}
 
     def __init__(self, build, program=None):
@@ -458,6 +470,6 @@ class Bcc(Subject):
 
 
 def all_subjects(build, sonde):
-    return [Base(build), Empty(build), Floor(build), Sonde(build, sonde), TraceCmd(build),
-            PerfRecord(build), PerfRecordLarge(build), Bpftrace(build), Bcc(build),
-            PerfTrace(build), Strace(build)]
+    return [Base(build), Empty(build), Floor(build), FloorNames(build),
+            Sonde(build, sonde), TraceCmd(build), PerfRecord(build), PerfRecordLarge(build),
+            Bpftrace(build), Bcc(build), PerfTrace(build), Strace(build)]

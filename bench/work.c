@@ -149,6 +149,25 @@ static void files_run(struct worker *w, u64 nr_loops)
 	}
 }
 
+/* An open file is read at its position: none of these calls says where. */
+static void known_run(struct worker *w, u64 nr_loops)
+{
+	while (nr_loops--) {
+		int fd = open(w->path, O_RDONLY | O_CLOEXEC);
+
+		want(fd >= 0, w->path);
+		want(read(fd, w->data, IO_BYTES) == IO_BYTES, "read");
+		want(!close(fd), "close");
+	}
+}
+
+static void known_setup(struct worker *w)
+{
+	w->fd = open(w->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	want(w->fd >= 0, w->path);
+	want(write(w->fd, w->data, FILE_BYTES) == FILE_BYTES, "write");
+}
+
 static void tcp_setup(struct worker *w)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET };
@@ -220,6 +239,7 @@ static const struct mode modes[] = {
 	{ "read",  rw_setup,  read_run,  1, 1, "pread of 64 cached bytes" },
 	{ "null",  NULL,      null_run,  1, 0, "getppid" },
 	{ "files", NULL,      files_run, 9, 9, "open write close open read close stat rename unlink" },
+	{ "known", known_setup, known_run, 3, 3, "open read close of one file" },
 	{ "tcp",   tcp_setup, tcp_run,   4, 4, "64 bytes there and back between two threads" },
 	/* What is called a call here is a page that comes or goes. */
 	{ "pages", pages_setup, pages_run, 2 * PAGES, PAGES, "pages of a hole, read one by one, and dropped" },
@@ -470,5 +490,7 @@ int main(int argc, char **argv)
 	print_result(mode, workers, nr, now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns);
 	for (unsigned int i = 0; i < nr; i++)
 		free(workers[i].block_ns);
+	for (unsigned int i = 0; i < nr && mode->setup == known_setup; i++)
+		(void)unlink(workers[i].path);
 	return 0;
 }
