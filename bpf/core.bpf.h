@@ -301,13 +301,10 @@ static __always_inline void write_path(struct sn_walk *w, char *room, u32 room_s
 
 /* ---- names that were told ---- */
 
-/*
- * The functions from here on are global and take nothing but numbers: so that kernels before
- * 5.13 verify them once, too, they find the walk themselves.
- */
-static __always_inline struct sn_walk *this_walk(void)
+/* The functions from here on are global, so that all kernels verify them once. */
+static __always_inline struct sn_walk *walk_of(sn_given given)
 {
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 
 	if (!st)
 		return NULL;
@@ -336,9 +333,9 @@ static __always_inline struct sn_told_set *told_set(u64 key)
  * What was told of this inode: w->told_chain, 0 if nothing is remembered, and w->told_fresh;
  * and w->way, where it is to be remembered.
  */
-__noinline int recall(u64 key)
+__noinline int recall(sn_given given, u64 key)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 	struct sn_told_set *set = told_set(key);
 	struct sn_told t;
 
@@ -363,9 +360,9 @@ __noinline int recall(u64 key)
 }
 
 /* Remembers w->fresh and w->chain of this inode, which was recalled before. */
-__noinline int remember(u64 key)
+__noinline int remember(sn_given given, u64 key)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 	struct sn_told_set *set = told_set(key);
 	struct sn_told t = { .key = key };
 
@@ -415,9 +412,7 @@ static __always_inline void fill_paths(struct sn_paths *rec, const struct sn_wal
 /* Room for a name, which leaves a quarter of the ring to what becomes of processes. */
 static __always_inline void *reserve_name(u64 size)
 {
-	u64 full = bpf_ringbuf_query(&sn_prio, BPF_RB_AVAIL_DATA);
-
-	if (full < bpf_ringbuf_query(&sn_prio, BPF_RB_RING_SIZE) / 4 * 3)
+	if (bpf_ringbuf_query(&sn_prio, BPF_RB_AVAIL_DATA) < sn_cfg.names_bytes)
 		return sn_reserve_prio(SN_SLOT_paths, size);
 	sn_lose(SN_SLOT_paths, SN_CAUSE_ring);
 	return NULL;
@@ -439,9 +434,9 @@ static __always_inline void *reserve_name(u64 size)
 		sn_submit(rec);                                                        \
 	} while (0)
 
-__noinline int tell_short(void)
+__noinline int tell_short(sn_given given)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 
 	if (!w)
 		return 0;
@@ -449,9 +444,9 @@ __noinline int tell_short(void)
 	return 1;
 }
 
-__noinline int tell_long(void)
+__noinline int tell_long(sn_given given)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 
 	if (!w)
 		return 0;
@@ -460,15 +455,15 @@ __noinline int tell_long(void)
 }
 
 /* Tells a whole path unless it is known. Its chain, or 0: there was no room. */
-__noinline u64 tell_path(u64 key)
+__noinline u64 tell_path(sn_given given, u64 key)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 	int told = 1;
 
 	if (!w)
 		return 0;
 	w->fresh = freshness(w);
-	recall(key);
+	recall(given, key);
 	if (w->told_chain && w->told_fresh == w->fresh)
 		return w->told_chain;
 	begin_walk(w);
@@ -476,14 +471,14 @@ __noinline u64 tell_path(u64 key)
 	w->chain = w->hash | 1;
 	if (w->told_chain != w->chain) {
 		if (w->len < ROOM_SMALL && !w->truncated)
-			told = tell_short();
+			told = tell_short(given);
 		else
-			told = tell_long();
+			told = tell_long(given);
 		if (!told)
 			return 0;
 		count_told();
 	}
-	remember(key);
+	remember(given, key);
 	return w->chain;
 }
 
@@ -491,9 +486,9 @@ __noinline u64 tell_path(u64 key)
  * Tells a name in w->dir. 0: there was no room, or the file was renamed since
  * w->seq was read, so that directory and name may not belong together.
  */
-__noinline int tell_component(void)
+__noinline int tell_component(sn_given given)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 	struct super_block *sb;
 	struct sn_paths *rec;
 	struct inode *dir;
@@ -524,21 +519,23 @@ __noinline int tell_component(void)
 	return 1;
 }
 
-__noinline int sn_tell_name(u64 key, u32 is_dir)
+__noinline int sn_tell_name(sn_given given, u64 key, u32 is_dir)
 {
-	struct sn_walk *w = this_walk();
+	struct sn_walk *w = walk_of(given);
 	struct super_block *sb;
 	struct vfsmount *mnt;
 	struct dentry *d, *up;
 	struct inode *dir;
-	u64 chain, start;
+	u64 chain, start, told_chain, way;
 
 	if (!w)
 		return 0;
-	recall(key);
+	recall(given, key);
 	if (w->told_chain && w->told_fresh == freshness(w))
 		return 1;
 	start = w->start;
+	told_chain = w->told_chain;
+	way = w->way;
 	d = sn_cast(struct dentry, start);
 	w->seq = sn_read(d, d_seq.seqcount.sequence);
 	up = sn_read(d, d_parent);
@@ -550,20 +547,20 @@ __noinline int sn_tell_name(u64 key, u32 is_dir)
 	dir = sn_cast(struct inode, sn_read(up, d_inode));
 	sb = sn_cast(struct super_block, sn_read(dir, i_sb));
 	w->dir = (u64)dir;
-	chain = tell_path(
-		sn_name_key(sn_read(dir, i_ino), sn_read(sb, s_dev), sn_read(dir, i_generation)));
+	chain = tell_path(given, sn_name_key(sn_read(dir, i_ino), sn_read(sb, s_dev),
+					     sn_read(dir, i_generation)));
 	if (is_dir || !chain)
 		return chain != 0;
 	w->start = start;
 	w->chain = add_name(chain, d) | 1;
 	w->fresh = freshness(w);
-	recall(key);
-	if (w->told_chain != w->chain) {
-		if (!tell_component())
+	w->way = way;
+	if (told_chain != w->chain) {
+		if (!tell_component(given))
 			return 0;
 		count_told();
 	}
-	remember(key);
+	remember(given, key);
 	return 1;
 }
 

@@ -78,7 +78,7 @@ static __always_inline bool tell_new_name(struct sn_task *st, struct vfsmount *m
 {
 	st->walk.start_mnt = (u64)mnt;
 	st->walk.ts = ts;
-	if (sn_tell_name(key, is_dir))
+	if (sn_tell_name(sn_give(st), key, is_dir))
 		return true;
 	st->named[key >> 62] = 0;
 	return false;

@@ -46,7 +46,8 @@ struct sn_cfg {
 	u32 sample[SN_NR_EVENTS];      /* keep 1 in N; 0 and 1 keep all */
 	u32 blk_ops;                   /* bit per enum sn_blk_op */
 	u32 self_pid;
-	u32 filters; /* enum sn_filter_bits */
+	u32 filters;     /* enum sn_filter_bits */
+	u32 names_bytes; /* of the priority ring, beyond which there is room for no name */
 	u32 nr_devs, nr_uids, nr_cgroups;
 	u32 uids[SN_MAX_UIDS];
 	struct sn_dev_range devs[SN_MAX_DEVS];

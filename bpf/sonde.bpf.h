@@ -241,6 +241,25 @@ static __always_inline struct task_struct *sn_any_task(struct task_struct *task)
 #define SN_ONCE static __noinline
 #endif
 
+/*
+ * The thread's state, as such a function is given it by who has found it: that costs as much as
+ * the room for a record. Where a function takes numbers alone it is given a 0, and finds it
+ * again; the compiler must not know, or it would give what is no number.
+ */
+#if SN_LOOPS
+typedef struct sn_task *sn_given;
+#define sn_give(st) (st)
+#define sn_take(given) (given)
+#else
+typedef u64 sn_given;
+#define sn_give(st) 0
+#define sn_take(given)              \
+	({                          \
+		barrier_var(given); \
+		sn_this_task();     \
+	})
+#endif
+
 static __always_inline struct sn_percpu *sn_this_cpu(void)
 {
 	u32 nr = bpf_get_smp_processor_id();
@@ -514,7 +533,7 @@ static __always_inline void sn_names_changed(void)
  * time its inode is seen and when its name has changed: in its directory, which is told
  * before and whole. 0: there was no room, or the name changed meanwhile.
  */
-int sn_tell_name(u64 key, u32 is_dir);
+int sn_tell_name(sn_given given, u64 key, u32 is_dir);
 
 /* An inode's place among the names told. gen is in it: a reused number is another file. */
 static __always_inline u64 sn_name_key(u64 ino, u32 dev, u32 gen)

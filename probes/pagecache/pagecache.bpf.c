@@ -55,13 +55,13 @@ static __always_inline void tell_name(struct sn_task *st, const struct pages *p,
 	/* Kept apart from what the thread's own operations remember. */
 	if (!alias || !sn_name_is_new(st, ~key, sn_dentry_of(alias)))
 		return;
-	recall(key);
+	recall(sn_give(st), key);
 	mnt = st->walk.told_chain ? NULL : sn_whole_mount_of(sb);
 	if (!mnt)
 		return;
 	st->walk.start_mnt = (u64)mnt + bpf_core_field_offset(struct mount, mnt);
 	st->walk.ts = now;
-	if (!sn_tell_name(key, (p->mode & S_IFMT) == S_IFDIR))
+	if (!sn_tell_name(sn_give(st), key, (p->mode & S_IFMT) == S_IFDIR))
 		st->named[~key >> 62] = 0;
 }
 

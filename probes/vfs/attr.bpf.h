@@ -76,10 +76,10 @@ static __always_inline bool has_no_name(const struct sn_task *st, const volatile
 }
 
 /* When such a call begins: what the descriptor means, and where a relative name begins. */
-__noinline int vfs_attr_begins(u32 call)
+__noinline int vfs_attr_begins(sn_given given, u32 call)
 {
 	const volatile u8 *how = vfs_attr_calls[(call - SN_CALL_FIRST_ATTR) & 31];
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	struct vfsmount *mnt = NULL;
 	struct file *file = NULL;
 	s32 fd;
@@ -99,7 +99,7 @@ __noinline int vfs_attr_begins(u32 call)
 static __always_inline void attr_begins(struct sn_task *st, struct pt_regs *regs, u32 call)
 {
 	keep_args(st, regs);
-	vfs_attr_begins(call);
+	vfs_attr_begins(sn_give(st), call);
 }
 
 /* ---- what the kernel found ---- */
@@ -262,10 +262,10 @@ static __always_inline bool meet_cwd(struct sn_task *st, u64 now)
 }
 
 /* Is a row wanted? Finds the file, if it can be. */
-__noinline int vfs_meet_attr(u32 call, s64 ret, u64 now)
+__noinline int vfs_meet_attr(sn_given given, u32 call, s64 ret, u64 now)
 {
 	const volatile u8 *how = vfs_attr_calls[(call - SN_CALL_FIRST_ATTR) & 31];
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	enum looked looked;
 	bool no_name;
 	s32 fd;
@@ -292,9 +292,9 @@ __noinline int vfs_meet_attr(u32 call, s64 ret, u64 now)
 	return looked != LOOKED_IN_PSEUDO && !sn_cfg.nr_fs_devs;
 }
 
-__noinline int vfs_make_attr_row(u32 call, s64 ret, u64 now)
+__noinline int vfs_make_attr_row(sn_given given, u32 call, s64 ret, u64 now)
 {
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	struct sn_percpu *cpu = sn_this_cpu();
 	int r;
 
@@ -306,18 +306,19 @@ __noinline int vfs_make_attr_row(u32 call, s64 ret, u64 now)
 	return r != NO_ROOM ? r : emit_attr_row(cpu, st, call, ret, now, PATH_MAX);
 }
 
-static __always_inline int emit_attr(struct sn_percpu *cpu, u32 call, s64 ret, u64 now)
+static __always_inline int emit_attr(struct sn_percpu *cpu, struct sn_task *st, u32 call, s64 ret,
+				     u64 now)
 {
 	u64 done = ret > 0 ? ret : 0;
 	u32 slot = vfs_slot_of(call);
 
 	if (slot == SN_SLOT_vfs_readdir && (done < sn_cfg.min_bytes || done > sn_cfg.max_bytes))
 		return SN_OUT_filtered;
-	if (!vfs_meet_attr(call, ret, now))
+	if (!vfs_meet_attr(sn_give(st), call, ret, now))
 		return SN_OUT_filtered;
 	if (sn_sampled_out(cpu, slot))
 		return SN_OUT_sampled;
-	return sn_outcome(vfs_make_attr_row(call, ret, now));
+	return sn_outcome(vfs_make_attr_row(sn_give(st), call, ret, now));
 }
 
 #endif

@@ -156,9 +156,9 @@ static __always_inline void fill_copied(struct sn_vfs_copy *e, const struct sn_c
  * the row: the stacks of functions that call each other must not grow together. Both are
  * global, verified once and not for each way to the end of a call.
  */
-__noinline int vfs_meet_copied(s64 ret, u64 now)
+__noinline int vfs_meet_copied(sn_given given, s64 ret, u64 now)
 {
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 
 	if (!st)
 		return 0;
@@ -171,9 +171,9 @@ __noinline int vfs_meet_copied(s64 ret, u64 now)
 	return 1;
 }
 
-__noinline int vfs_make_copy_row(s64 ret, u64 now)
+__noinline int vfs_make_copy_row(sn_given given, s64 ret, u64 now)
 {
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	struct sn_percpu *cpu = sn_this_cpu();
 	struct sn_vfs_copy *e;
 
@@ -233,12 +233,13 @@ static __always_inline int emit_copy(struct sn_percpu *cpu, struct sn_task *st,
 {
 	u64 done = ret > 0 ? ret : 0;
 
-	if (done < sn_cfg.min_bytes || done > sn_cfg.max_bytes || !vfs_meet_copied(ret, now))
+	if (done < sn_cfg.min_bytes || done > sn_cfg.max_bytes ||
+	    !vfs_meet_copied(sn_give(st), ret, now))
 		return SN_OUT_filtered;
 	if (sn_sampled_out(cpu, SN_SLOT_vfs_copy))
 		return SN_OUT_sampled;
 	asked_by_copy(st, regs, call);
-	return sn_outcome(vfs_make_copy_row(ret, now));
+	return sn_outcome(vfs_make_copy_row(sn_give(st), ret, now));
 }
 
 #endif

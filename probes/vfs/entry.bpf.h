@@ -80,14 +80,19 @@ static __always_inline void keep_args(struct sn_task *st, struct pt_regs *regs)
 	st->args[ARG_NONE] = 0;
 }
 
-static __always_inline void note_base(struct sn_task *st, struct sn_entry *at, u64 dirfd,
+static __always_inline void note_base(struct sn_task *st, struct sn_entry *at, u64 dirfd, u64 name,
 				      bool renames)
 {
 	struct vfsmount *mnt = NULL;
-	struct dentry *base = base_of((s32)dirfd, &mnt);
+	struct dentry *base;
+	char first = 0;
 
-	at->base = (u64)base;
+	at->base = 0;
 	at->in_dir = at->has_ino = 0;
+	if (!bpf_probe_read_user(&first, 1, (void *)name) && first == '/')
+		return;
+	base = base_of((s32)dirfd, &mnt);
+	at->base = (u64)base;
 	if (base && renames)
 		note_dir_itself(st, at, base, mnt, bpf_ktime_get_ns());
 }
@@ -96,24 +101,26 @@ static __always_inline void note_base(struct sn_task *st, struct sn_entry *at, u
  * When such a call begins: where its relative names begin, as another thread may change that. A
  * rename may itself change what these directories are called: so that is told now.
  */
-__noinline int vfs_note_bases(u32 call)
+__noinline int vfs_note_bases(sn_given given, u32 call)
 {
 	const volatile u8 *how = vfs_entry_calls[(call - SN_CALL_FIRST_ENTRY) & 31];
 	bool renames = call >= SN_CALL_rename && call <= SN_CALL_renameat2;
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 
 	if (!st)
 		return 0;
-	note_base(st, &st->entry, argument(st, how, HOW_DIRFD), renames);
+	note_base(st, &st->entry, argument(st, how, HOW_DIRFD), argument(st, how, HOW_NAME),
+		  renames);
 	if (call >= SN_CALL_rename)
-		note_base(st, &st->to_entry, argument(st, how, HOW_TO_DIRFD), renames);
+		note_base(st, &st->to_entry, argument(st, how, HOW_TO_DIRFD),
+			  argument(st, how, HOW_TO_NAME), renames);
 	return 0;
 }
 
 static __always_inline void entry_begins(struct sn_task *st, struct pt_regs *regs, u32 call)
 {
 	keep_args(st, regs);
-	vfs_note_bases(call);
+	vfs_note_bases(sn_give(st), call);
 }
 
 /* ---- what the kernel found ---- */
@@ -432,10 +439,10 @@ static __always_inline bool find_dir(struct sn_task *st, struct sn_entry *at, u6
 }
 
 /* Is a row wanted for where the names lead? For that of a link its new one decides. */
-__noinline int vfs_meet_entries(u32 call, s64 ret, u64 now)
+__noinline int vfs_meet_entries(sn_given given, u32 call, s64 ret, u64 now)
 {
 	const volatile u8 *how = vfs_entry_calls[(call - SN_CALL_FIRST_ENTRY) & 31];
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	u64 name, dirfd;
 
 	if (!st)
@@ -454,10 +461,10 @@ __noinline int vfs_meet_entries(u32 call, s64 ret, u64 now)
 	return 1;
 }
 
-__noinline int vfs_make_entry_row(u32 call, s64 ret, u64 now)
+__noinline int vfs_make_entry_row(sn_given given, u32 call, s64 ret, u64 now)
 {
 	const volatile u8 *how = vfs_entry_calls[(call - SN_CALL_FIRST_ENTRY) & 31];
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	struct sn_percpu *cpu = sn_this_cpu();
 	int r;
 
@@ -476,13 +483,14 @@ __noinline int vfs_make_entry_row(u32 call, s64 ret, u64 now)
 	return r != NO_ROOM ? r : emit_one(cpu, st, how, call, ret, now, PATH_MAX, 0);
 }
 
-static __always_inline int emit_entry(struct sn_percpu *cpu, u32 call, s64 ret, u64 now)
+static __always_inline int emit_entry(struct sn_percpu *cpu, struct sn_task *st, u32 call, s64 ret,
+				      u64 now)
 {
-	if (!vfs_meet_entries(call, ret, now))
+	if (!vfs_meet_entries(sn_give(st), call, ret, now))
 		return SN_OUT_filtered;
 	if (sn_sampled_out(cpu, vfs_slot_of(call)))
 		return SN_OUT_sampled;
-	return sn_outcome(vfs_make_entry_row(call, ret, now));
+	return sn_outcome(vfs_make_entry_row(sn_give(st), call, ret, now));
 }
 
 #endif

@@ -130,9 +130,9 @@ static __always_inline void look_through(struct sn_task *st, u64 addr, u64 lengt
 }
 
 /* When such a call begins. False: a row is not wanted of it. */
-__noinline int vfs_map_begins(u32 call)
+__noinline int vfs_map_begins(sn_given given, u32 call)
 {
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	struct sn_mapped *m;
 	struct file *file;
 	int wanted;
@@ -158,7 +158,7 @@ __noinline int vfs_map_begins(u32 call)
 static __always_inline bool map_begins(struct sn_task *st, struct pt_regs *regs, u32 call)
 {
 	keep_args(st, regs);
-	return vfs_map_begins(call);
+	return vfs_map_begins(sn_give(st), call);
 }
 
 /* ---- rows ---- */
@@ -211,9 +211,9 @@ static __always_inline void fill_map_asked(struct sn_vfs_mremap *e, const struct
 	fill_mapped(e, &st->mapped);
 }
 
-__noinline int vfs_make_map_row(u32 call, s64 ret, u64 now)
+__noinline int vfs_make_map_row(sn_given given, u32 call, s64 ret, u64 now)
 {
-	struct sn_task *st = sn_this_task();
+	struct sn_task *st = sn_take(given);
 	struct sn_percpu *cpu = sn_this_cpu();
 	u32 slot = vfs_slot_of(call);
 	struct sn_vfs_mremap *e;
@@ -248,9 +248,9 @@ __noinline int vfs_make_map_row(u32 call, s64 ret, u64 now)
 	return SN_OUT_emitted;
 }
 
-static __always_inline int emit_map(u32 call, s64 ret, u64 now)
+static __always_inline int emit_map(struct sn_task *st, u32 call, s64 ret, u64 now)
 {
-	return sn_outcome(vfs_make_map_row(call, ret, now));
+	return sn_outcome(vfs_make_map_row(sn_give(st), call, ret, now));
 }
 
 #endif

@@ -170,13 +170,14 @@ static __always_inline int call_ends(enum sn_prog prog, void *ctx, struct pt_reg
 	else if (call <= SN_CALL_sync)
 		outcome = emit_fsync(cpu, st, regs, call, ret, now, alone);
 	else if (is_entry_call(call))
-		outcome = sn_cfg.events & ENTRY_EVENTS ? emit_entry(cpu, call, ret, now)
+		outcome = sn_cfg.events & ENTRY_EVENTS ? emit_entry(cpu, st, call, ret, now)
 						       : SN_OUT_ignored;
 	else if (is_attr_call(call))
-		outcome = sn_cfg.events & ATTR_EVENTS ? emit_attr(cpu, call, ret, now)
+		outcome = sn_cfg.events & ATTR_EVENTS ? emit_attr(cpu, st, call, ret, now)
 						      : SN_OUT_ignored;
 	else if (is_map_call(call))
-		outcome = sn_cfg.events & MAP_EVENTS ? emit_map(call, ret, now) : SN_OUT_ignored;
+		outcome =
+			sn_cfg.events & MAP_EVENTS ? emit_map(st, call, ret, now) : SN_OUT_ignored;
 	else
 		outcome = sn_event_wanted(SN_SLOT_vfs_copy)
 				  ? emit_copy(cpu, st, regs, call, ret, now)

@@ -423,6 +423,7 @@ int probes_load(const struct caps *caps, const struct probes_opts *given, struct
 	if (!p)
 		return -ENOMEM;
 	opts.prio_ring_bytes = opts.prio_ring_bytes ?: 2 << 20;
+	opts.cfg.names_bytes = opts.prio_ring_bytes / 4 * 3;
 	opts.cfg.task_storage = caps->task_storage.yes;
 	opts.cfg.preempts_functions = caps->preempts.yes;
 	opts.cfg.preempts_tracepoints = caps->preempted.yes;
