@@ -53,32 +53,21 @@ void pages_done(struct pages *p)
 /* A number that was used again, of another generation, is another file. */
 static struct page_use *file_of(struct pages *p, u64 ino, u32 gen, u32 dev)
 {
-	u32 *at = pairmap_put(&p->by_inode, ino, (u64)gen << 32 | dev);
-	struct page_use *more;
+	u32 nr = p->nr;
+	struct page_use *f = pairmap_item(&p->by_inode, ino, (u64)gen << 32 | dev, &p->files,
+					  sizeof(*f), &p->nr, &p->cap);
 
-	if (!at)
-		return NULL;
-	if (*at != PAIRMAP_NONE)
-		return &p->files[*at];
-	if (p->nr == p->cap) {
-		more = reallocarray(p->files, p->cap ? p->cap * 2 : 64, sizeof(*more));
-		if (!more)
-			return NULL;
-		p->files = more;
-		p->cap = p->cap ? p->cap * 2 : 64;
-	}
-	p->files[p->nr] = (struct page_use){ .path = TEXT_NONE, .dev = dev, .ino = ino };
-	*at = p->nr;
-	return &p->files[p->nr++];
+	if (f && p->nr > nr)
+		*f = (struct page_use){ .path = TEXT_NONE, .dev = dev, .ino = ino };
+	return f;
 }
 
-/* Which of these words it is; 0: none. */
+/* Which of these words it is; 0, which is unknown: none. */
 static u32 word_of(const struct pages *p, u32 text, const char *const words[], u32 nr)
 {
-	for (u32 i = 0; i < nr; i++)
-		if (text_is(p->texts, text, words[i]))
-			return i;
-	return 0;
+	u32 i = text_find(p->texts, text, words, nr);
+
+	return i < nr ? i : 0;
 }
 
 /* The sum that a row of this batch belongs to. */
@@ -96,23 +85,8 @@ static u64 *sum_of(struct pages *p, struct page_use *f, const struct batch *b, u
 /* The pages around this one, of the file of this number. NULL when memory is short. */
 static struct page_word *make_word(struct pages *p, u32 file, u64 page)
 {
-	u32 *at = pairmap_put(&p->by_place, file, page / 64);
-	struct page_word *more;
-
-	if (!at)
-		return NULL;
-	if (*at != PAIRMAP_NONE)
-		return &p->words[*at];
-	if (p->nr_words == p->cap_words) {
-		more = reallocarray(p->words, p->cap_words ? p->cap_words * 2 : 64, sizeof(*more));
-		if (!more)
-			return NULL;
-		p->words = more;
-		p->cap_words = p->cap_words ? p->cap_words * 2 : 64;
-	}
-	p->words[p->nr_words] = (struct page_word){};
-	*at = p->nr_words;
-	return &p->words[p->nr_words++];
+	return pairmap_item(&p->by_place, file, page / 64, &p->words, sizeof(*p->words),
+			    &p->nr_words, &p->cap_words);
 }
 
 /* Of the 64 pages around page, which is not behind to, those from it on and before to. */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "analyze/pairmap.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 void pairmap_done(struct pairmap *m)
 {
 	free(m->table);
@@ -48,4 +51,25 @@ u32 *pairmap_put(struct pairmap *m, u64 a, u64 b)
 		m->nr++;
 	}
 	return &e->value;
+}
+
+void *pairmap_item(struct pairmap *m, u64 a, u64 b, void *items, size_t size, u32 *nr, u32 *cap)
+{
+	u32 *value = pairmap_put(m, a, b), more = *cap ? *cap * 2 : 64;
+	char *first;
+
+	if (!value)
+		return NULL;
+	memcpy(&first, items, sizeof(first));
+	if (*value != PAIRMAP_NONE)
+		return first + *value * size;
+	if (*nr == *cap) {
+		first = reallocarray(first, more, size);
+		if (!first)
+			return NULL;
+		memcpy(items, &first, sizeof(first));
+		*cap = more;
+	}
+	*value = (*nr)++;
+	return memset(first + *value * size, 0, size);
 }

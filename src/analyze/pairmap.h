@@ -27,6 +27,12 @@ void pairmap_done(struct pairmap *m);
  */
 u32 *pairmap_put(struct pairmap *m, u64 a, u64 b);
 
+/*
+ * The pair's item in an array of them that grows with the map, whose values are indices: zeros where the pair is new. items: the
+ * address of the pointer to the first one. Lives until the next call. NULL when memory is short.
+ */
+void *pairmap_item(struct pairmap *m, u64 a, u64 b, void *items, size_t size, u32 *nr, u32 *cap);
+
 static inline u32 pairmap_start(const struct pairmap *m, u64 a, u64 b)
 {
 	return (u32)hash_u64(hash_u64(a) + b) & (m->size - 1);

@@ -26,6 +26,15 @@ bool text_is(const struct texts *t, u32 id, const char *s)
 	return id != TEXT_NONE && len == strlen(s) && !memcmp(p, s, len);
 }
 
+u32 text_find(const struct texts *t, u32 id, const char *const words[], u32 nr)
+{
+	u32 i = 0;
+
+	while (i < nr && !text_is(t, id, words[i]))
+		i++;
+	return i;
+}
+
 void text_column_done(struct text_column *tc)
 {
 	free(tc->ids);

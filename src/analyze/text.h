@@ -36,6 +36,8 @@ static inline const char *text_get(const struct texts *t, u32 id, size_t *ret_le
 }
 
 bool text_is(const struct texts *t, u32 id, const char *s);
+/* Which of these words it is; nr: none of them. */
+u32 text_find(const struct texts *t, u32 id, const char *const words[], u32 nr);
 
 /* One column of one batch, its values as texts. */
 struct text_column {
