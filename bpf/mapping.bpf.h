@@ -75,4 +75,79 @@ static __always_inline long find_mapping(u64 at, struct found_vma *v)
 
 #endif
 
+#if SN_TYPED_READS
+
+/* A node's address and kind are in one word, as the kernel has them in struct maple_tree. */
+#define MAPLE_NODE_MASK 255
+#define MAPLE_KIND(entry) ((entry) >> 3 & 15)
+#define MAPLE_LEAF_64 1
+#define MAPLE_RANGE_64 2
+#define MAPLE_ARANGE_64 3
+#define MAPLE_DEPTH 12 /* and more: a node of them has ten children */
+
+struct maple_walk {
+	u64 at, entry; /* the node's, until it is what is mapped there */
+};
+
+/* Where a node goes on: at the first that ends at or behind it; what ends nowhere is the last. */
+#define MAPLE_CHOOSE(node, nr)                                                            \
+	do {                                                                              \
+		_Pragma("unroll") for (int i = 0; i < (nr)-1; i++)                        \
+		{                                                                         \
+			if (sn_read(node, pivot[i]) >= w->at || !sn_read(node, pivot[i])) \
+				return (u64)sn_read(node, slot[i]);                       \
+		}                                                                         \
+		return (u64)sn_read(node, slot[(nr)-1]);                                  \
+	} while (0)
+
+static __always_inline u64 maple_small(const struct maple_walk *w, u64 node)
+{
+	struct maple_arange_64 *n = sn_cast(struct maple_arange_64, node);
+
+	MAPLE_CHOOSE(n, 10);
+}
+
+static __always_inline u64 maple_large(const struct maple_walk *w, u64 node)
+{
+	struct maple_range_64 *n = sn_cast(struct maple_range_64, node);
+
+	MAPLE_CHOOSE(n, 16);
+}
+
+static __noinline long maple_step(u32 unused, void *ctx)
+{
+	struct maple_walk *w = ctx;
+	u64 node = w->entry & ~(u64)MAPLE_NODE_MASK, kind = MAPLE_KIND(w->entry);
+
+	if (kind == MAPLE_ARANGE_64)
+		w->entry = maple_small(w, node);
+	else if (kind == MAPLE_RANGE_64 || kind == MAPLE_LEAF_64)
+		w->entry = maple_large(w, node);
+	else
+		w->entry = 0;
+	return kind == MAPLE_LEAF_64 || !w->entry;
+}
+
+/*
+ * The same without the lock of the mappings, for who has another that keeps this one: nobody can wait for
+ * that lock where interrupts are off, and letting go of it costs microseconds there. False: others are
+ * changing mappings, and it was not found.
+ */
+static __always_inline bool find_kept_mapping(u64 at, struct found_vma *v)
+{
+	struct mm_struct *mm = sn_cast(struct mm_struct, sn_read(sn_any_task(sn_current()), mm));
+	struct maple_walk w = { .at = at, .entry = (u64)sn_read(mm, mm_mt.ma_root) };
+	struct vm_area_struct *vma;
+
+	sn_repeat(MAPLE_DEPTH, maple_step, &w);
+	vma = sn_cast(struct vm_area_struct, w.entry);
+	if (!w.entry || at < sn_read(vma, vm_start) || at >= sn_read(vma, vm_end) ||
+	    (u64)sn_read(vma, vm_mm) != (u64)mm)
+		return false;
+	take_vma(v, vma);
+	return true;
+}
+
+#endif
+
 #endif

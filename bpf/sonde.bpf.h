@@ -85,6 +85,24 @@ struct sn_mapped {
 	u64 others;             /* other files are mapped there, too */
 };
 
+enum sn_fault_state {
+	SN_FAULT_NONE,
+	SN_FAULT_BEGUN,
+	SN_FAULT_AGAIN, /* the kernel gave up to begin anew */
+};
+
+/* A page fault, while it is served. */
+struct sn_fault {
+	u64 start_ns, addr;
+	u64 op; /* the operation that it is part of, or its own */
+	u64 ino, index;
+	u32 dev, gen, fs_magic;
+	u16 mode;
+	u8 access, state;
+	u8 by_user, unlinked;
+	u8 is_tried; /* again, after it had to wait */
+};
+
 /* A thread's state. One operation is in flight per thread at most. */
 struct sn_task {
 	u64 start_ns;             /* of the operation in flight */
@@ -126,6 +144,7 @@ struct sn_task {
 	struct sn_copied from, to; /* of a copy */
 	struct sn_entry entry, to_entry;
 	struct sn_mapped mapped;
+	struct sn_fault fault;
 	u64 args[8]; /* of a call about names, attributes or mappings, and behind them what stands for one that it has not */
 	struct sn_walk walk;
 };
@@ -503,6 +522,14 @@ static __always_inline bool sn_event_wanted(u32 slot)
 static __always_inline u64 sn_new_op(struct sn_percpu *cpu, u64 now, bool alone)
 {
 	return (alone ? ++cpu->nr_ops : now) << 12 | (bpf_get_smp_processor_id() & 4095);
+}
+
+/* What the thread is in: an operation, or else a page fault; 0: neither. */
+static __always_inline u64 sn_op_under_way(const struct sn_task *st)
+{
+	if (st->state == SN_OP_STORED)
+		return st->op;
+	return st->fault.state != SN_FAULT_NONE ? st->fault.op : 0;
 }
 
 /* Fills the header of a row that the current thread asked for. */

@@ -43,7 +43,14 @@ struct cgroup { struct kernfs_node *kn; };
 struct css_set { struct cgroup *dfl_cgrp; };
 struct cred { kuid_t uid; };
 struct signal_struct { atomic_t live; int group_exit_code; unsigned int flags; };
+#if SN_TYPED_READS
+struct maple_tree { void *ma_root; };
+struct maple_range_64 { unsigned long pivot[15]; void *slot[16]; };
+struct maple_arange_64 { unsigned long pivot[9]; void *slot[10]; };
+struct mm_struct { unsigned long arg_start, arg_end; struct maple_tree mm_mt; };
+#else
 struct mm_struct { unsigned long arg_start, arg_end; };
+#endif
 struct vm_area_struct { unsigned long vm_start, vm_end, vm_pgoff; struct mm_struct *vm_mm; struct file *vm_file; };
 #define PF_KTHREAD 0x00200000 /* of its flags */
 struct task_struct {
@@ -148,6 +155,9 @@ struct request {
 	sector_t __sector;
 	struct bio *bio;
 };
+
+/* What a program at a software counter is called with. */
+struct bpf_perf_event_data { u64 addr; };
 
 /* BPF iterators. */
 struct seq_file;

@@ -183,7 +183,7 @@ static __always_inline int note_bio(enum sn_prog prog, struct bio *bio, enum bio
 		return sn_count(prog, SN_OUT_ignored);
 	pid_tgid = bpf_get_current_pid_tgid();
 	by.ts = bpf_ktime_get_ns();
-	by.op = st->state == SN_OP_STORED ? st->op : 0;
+	by.op = sn_op_under_way(st);
 	by.cgroup = st->cgroup;
 	by.pid = pid_tgid >> 32;
 	by.tid = (u32)pid_tgid;

@@ -145,7 +145,7 @@ static __always_inline int tell(enum sn_prog prog, u32 slot, u16 id, const void 
 	if (!r)
 		return sn_count_as(cpu, prog, SN_OUT_lost_ring, false);
 	sn_header(&r->hdr, id, now, st);
-	r->hdr.op = st->state == SN_OP_STORED ? st->op : 0;
+	r->hdr.op = sn_op_under_way(st);
 	r->ino = p.ino;
 	r->index = p.index;
 	r->pages = p.nr;

@@ -14,6 +14,7 @@ void summary_free(struct summary *s)
 	fileops_done(&s->fileops);
 	disks_done(&s->disks);
 	pages_done(&s->pages);
+	faults_done(&s->faults);
 	procs_done(&s->procs);
 	texts_done(&s->texts);
 	manifest_done(&s->manifest);
@@ -91,6 +92,11 @@ static int take_fileops(struct summary *s, const struct batch *b)
 static int take_pages(struct summary *s, const struct batch *b)
 {
 	return pages_batch(&s->pages, b);
+}
+
+static int take_faults(struct summary *s, const struct batch *b)
+{
+	return faults_batch(&s->faults, b);
 }
 
 static int take_asked(struct summary *s, const struct batch *b)
@@ -274,6 +280,9 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 		r = each_batch(s, t, schema_event(asked[i]), pages_asked_columns, 0, UINT64_MAX,
 			       take_asked, d);
 	if (r == 0)
+		r = each_batch(s, t, schema_event(SN_SLOT_fault_file), faults_columns, s->from_ns,
+			       s->to_ns, take_faults, d);
+	if (r == 0)
 		r = each_batch(s, t, schema_event(SN_SLOT_lost), lost_columns, 0, UINT64_MAX,
 			       take_lost, d);
 	return r;
@@ -297,6 +306,7 @@ int summary_read(struct trace *t, const struct summary_opts *opts, struct summar
 		return -ENOMEM;
 	procs_init(&s->procs, &s->texts);
 	r = read_manifest(s, t);
+	faults_init(&s->faults, &s->texts);
 	pages_init(&s->pages, &s->texts, manifest_page_size(&s->manifest));
 	if (r == 0)
 		r = count_rows(s, t, opts, d);

@@ -3,6 +3,7 @@
 #ifndef SONDE_ANALYZE_SUMMARY_H
 #define SONDE_ANALYZE_SUMMARY_H
 
+#include "analyze/faults.h"
 #include "analyze/fileops.h"
 #include "analyze/manifest.h"
 #include "analyze/pages.h"
@@ -30,6 +31,7 @@ struct summary {
 	struct disks disks;
 	struct fileops fileops;
 	struct pages pages;
+	struct faults faults;
 	bool want[SN_NR_EVENTS]; /* as it was asked for; what core events there are, is wanted */
 	u64 rows[SN_NR_EVENTS];  /* in the trace */
 	bool rows_are_counted[SN_NR_EVENTS];

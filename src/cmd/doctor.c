@@ -20,6 +20,8 @@ static const struct {
 	{ "typed reads", "each read of kernel memory costs a helper call",
 	  offsetof(struct caps, typed_reads) },
 	{ "loops in a helper", "programs take longer to load", offsetof(struct caps, loops) },
+	{ "software counters", "page faults need function hooks or kprobes",
+	  offsetof(struct caps, counters) },
 	{ "function hooks (fentry)",
 	  "every system call of the machine pays for the vfs streams; releases and what the "
 	  "kernel's threads do need kprobes",

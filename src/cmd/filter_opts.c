@@ -13,7 +13,7 @@ const struct opt filter_row_rows[] = {
 	{ .name = "events", .short_name = 'e', .metavar = "STREAMS", .type = OPT_STRINGS,
 	  AT(streams), .complete = OPT_COMPLETE_STREAMS,
 	  .help = "domains, events or globs of events, separated by commas "
-		  "(default: all but pagecache; 'sonde list' shows them)" },
+		  "(default: all but pagecache and fault; 'sonde list' shows them)" },
 	{ .name = "op", .metavar = "OPS", .type = OPT_STRINGS,
 	  AT(ops), .complete = OPT_COMPLETE_OPS,
 	  .help = "only these operations: names of calls (pread64) or of block requests "
@@ -206,7 +206,8 @@ int filter_check(const struct filter_opts *f, u64 *ret_events, struct diag *d)
 		{ f->min_bytes, "--min-size", "operations that have a size", events_with("bytes") },
 		{ f->max_bytes != UINT64_MAX, "--max-size", "operations that have a size",
 		  events_with("bytes") },
-		{ f->errors, "--errors", "operations that can fail", events_with("errno") },
+		{ f->errors, "--errors", "operations that can fail",
+		  events_with("errno") | events_with("severity") },
 	};
 	u64 left = UINT64_MAX, events = *ret_events;
 	int r;

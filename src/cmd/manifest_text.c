@@ -276,11 +276,12 @@ static void put_streams(struct buf *b, const struct feed *l, const struct probes
 }
 
 static const char *const need_prefix[] = {
-	[NEED_KCALLS] = "kprobe/",      [NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/",
-	[NEED_TP_BTF2] = "tp_btf/",     [NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",
-	[NEED_ITER] = "iter/",          [NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",
-	[NEED_FENTRY_ARGS] = "fentry/", [NEED_TP_BTF4] = "tp_btf/", [NEED_TP_BTF5] = "tp_btf/",
-	[NEED_TP_BTF7] = "tp_btf/",     [NEED_JUMP] = "jump/",
+	[NEED_KCALLS] = "kprobe/",       [NEED_TP_BTF] = "tp_btf/",  [NEED_TP_BTF1] = "tp_btf/",
+	[NEED_TP_BTF2] = "tp_btf/",      [NEED_TP_BTF3] = "tp_btf/", [NEED_FENTRY] = "fentry/",
+	[NEED_ITER] = "iter/",           [NEED_CALLS] = "fentry/",   [NEED_KPROBE] = "kprobe/",
+	[NEED_FENTRY_ARGS] = "fentry/",  [NEED_TP_BTF4] = "tp_btf/", [NEED_TP_BTF5] = "tp_btf/",
+	[NEED_TP_BTF7] = "tp_btf/",      [NEED_JUMP] = "jump/",      [NEED_TRACEPOINTS] = "raw_tp/",
+	[NEED_COUNTERS] = "perf_event/",
 };
 
 /* What the program hangs on: what is jumped to, on that of the program which jumps. */

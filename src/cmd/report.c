@@ -114,6 +114,7 @@ static void report_all(struct report *r)
 	report_slow(r);
 	report_disks(r);
 	report_pages(r);
+	report_faults(r);
 	report_failures(r);
 	report_unseen(r);
 }

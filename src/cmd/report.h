@@ -40,6 +40,8 @@ void report_when(const struct report *r, struct buf *b, u64 ts);
 void report_put_pages(struct table *t, const struct pages_read *p);
 /* The path of a file, or what there is to say where it has none. */
 void report_file(const struct report *r, struct buf *b, u32 file);
+/* A cell of that: the path, or the inode and its disk. */
+void report_put_file(const struct report *r, struct table *t, u32 path, u64 ino, u32 dev);
 /* Comm, and command line where it is known. */
 void report_proc(const struct report *r, struct buf *b, const struct proc *p);
 /* What the tables are ordered by, in a word. */
@@ -53,6 +55,8 @@ u64 report_proc_value(const void *ctx, u32 i);
 u64 report_file_value(const void *ctx, u32 i);
 /* The same of a file in the page cache. */
 u64 report_pages_value(const void *ctx, u32 i);
+/* And of faults in a file's mappings. */
+u64 report_faults_value(const void *ctx, u32 i);
 /* Pages that were read ahead and never asked for; false: nobody knows. */
 bool report_pages_unread(const struct report *r, const struct page_use *f, u64 *ret);
 
@@ -80,6 +84,7 @@ void report_files(struct report *r);
 void report_slow(struct report *r);
 void report_disks(struct report *r);
 void report_pages(struct report *r);
+void report_faults(struct report *r);
 void report_failures(struct report *r);
 void report_unseen(struct report *r);
 /* The whole summary as one JSON object. 0 or negative errno. */

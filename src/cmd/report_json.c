@@ -393,10 +393,31 @@ static json *pages(const struct report *r, const struct page_use *f)
 	return o;
 }
 
+static json *faults(const struct report *r, const struct fault_use *u)
+{
+	json *o = json_object_new_object(), *severity = json_object_new_object(),
+	     *access = json_object_new_object();
+
+	put_text(r, o, "path", u->path);
+	put_u64(o, "ino", u->ino);
+	put_text(r, o, "dev", u->dev);
+	for (u32 i = 0; i < SN_NR_SEVERITIES; i++)
+		put_u64(severity, faults_severities[i], u->by_severity[i]);
+	put(o, "severity", severity);
+	for (u32 i = 0; i < SN_NR_ACCESSES; i++)
+		put_u64(access, faults_accesses[i], u->by_access[i]);
+	put(o, "access", access);
+	put_u64(o, "total_ns", u->dur.sum);
+	put_u64(o, "major_ns", u->major_ns);
+	put_u64(o, "p50_ns", hist_percentile(&u->dur, 50));
+	put_u64(o, "max_ns", u->dur.max);
+	return o;
+}
+
 int report_json(struct report *r)
 {
 	json *o = json_object_new_object(), *a;
-	_cleanup_(freep) u32 *order = NULL, *files = NULL, *cached = NULL;
+	_cleanup_(freep) u32 *order = NULL, *files = NULL, *cached = NULL, *faulted = NULL;
 	const char *text;
 	u32 nr, all;
 
@@ -430,6 +451,11 @@ int report_json(struct report *r)
 		for (u32 i = 0; i < nr; i++)
 			(void)json_object_array_add(a, pages(r, &r->s->pages.files[cached[i]]));
 	put(o, "pages", a);
+	a = json_object_new_array();
+	if (report_rank(r->s->faults.nr, report_faults_value, r, r->top, &faulted, &nr, &all) == 0)
+		for (u32 i = 0; i < nr; i++)
+			(void)json_object_array_add(a, faults(r, &r->s->faults.files[faulted[i]]));
+	put(o, "faults", a);
 	put(o, "failed_opens", failures(r, &r->s->fileops.failed_opens, "path"));
 	put(o, "errors", failures(r, &r->s->fileops.by_call, "call"));
 	put(o, "unseen", unseen(r));

@@ -53,15 +53,15 @@ static void put_use(const struct report *r, struct table *t, const struct page_u
 		table_count(t, f->removed[why]);
 }
 
-static void put_name(const struct report *r, struct table *t, const struct page_use *f)
+void report_put_file(const struct report *r, struct table *t, u32 path, u64 ino, u32 dev)
 {
 	_cleanup_(buf_done) struct buf b = {};
 
-	if (f->path != TEXT_NONE)
-		table_put(t, "%s", report_text(r, &b, f->path));
+	if (path != TEXT_NONE)
+		table_put(t, "%s", report_text(r, &b, path));
 	else
-		table_put(t, "(inode %llu of %s)", (unsigned long long)f->ino,
-			  report_disk(r, &b, f->dev));
+		table_put(t, "(inode %llu of %s)", (unsigned long long)ino,
+			  report_disk(r, &b, dev));
 }
 
 static void add_use(struct page_use *sum, const struct page_use *f)
@@ -102,8 +102,10 @@ void report_pages(struct report *r)
 		return;
 	table_init(&t, cols, ARRAY_SIZE(cols));
 	for (u32 i = 0; i < nr; i++) {
-		put_use(r, &t, &p->files[order[i]]);
-		put_name(r, &t, &p->files[order[i]]);
+		const struct page_use *f = &p->files[order[i]];
+
+		put_use(r, &t, f);
+		report_put_file(r, &t, f->path, f->ino, f->dev);
 	}
 	for (u32 i = 0; i < p->nr; i++)
 		add_use(&all, &p->files[i]);

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "bpf/preempt.h"
+#include "kernel/state.h"
 
 #include "calib.skel.h"
 #include "preempt_count.skel.h"
@@ -520,6 +521,10 @@ int caps_ask(struct caps *ret, struct diag *d)
 	answer(&caps.typed_reads, caps_has_function(&caps, "bpf_rdonly_cast"),
 	       "it has no bpf_rdonly_cast");
 	answer(&caps.loops, has_helper(&caps, "BPF_FUNC_loop"), "it has no bpf_loop");
+	r = places_try_counters();
+	answer(&caps.counters, !r,
+	       r == -EACCES ? "the kernel refuses its counters (perf_event_open)"
+			    : "it has no software counters");
 	ask_preemption(&caps);
 	answer(&caps.tracefs, !access("/sys/kernel/tracing/events", R_OK),
 	       "tracefs is not mounted at /sys/kernel/tracing (not needed)");

@@ -21,6 +21,7 @@ struct caps {
 	struct btf *btf; /* the kernel's types; NULL if it has none */
 	struct caps_answer tp_btf, task_storage, typed_reads, fentry, fentry_args, kprobes, tracefs;
 	struct caps_answer loops;        /* bpf_loop() */
+	struct caps_answer counters;     /* programs at the kernel's software counters */
 	struct caps_answer kprobe_calls; /* one probe at many functions (kprobe.multi) */
 	/*
 	 * A program is skipped where it runs on the cpu already. Such a kernel lets other

@@ -5,11 +5,12 @@
 
 #include "kernel/probe.h"
 
-extern const struct probe_domain proc_domain, vfs_domain, block_domain, pagecache_domain;
+extern const struct probe_domain proc_domain, vfs_domain, block_domain, pagecache_domain,
+	fault_domain;
 
 /* proc is first: its object makes the maps that all share. */
 static const struct probe_domain *const domains[] = { &proc_domain, &vfs_domain, &block_domain,
-						      &pagecache_domain };
+						      &pagecache_domain, &fault_domain };
 
 #define NR_DOMAINS ((int)ARRAY_SIZE(domains))
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/linger.h"
+#include "base/str.h"
 #include "kernel/cpus.h"
 #include "kernel/state.h"
 
@@ -87,6 +88,23 @@ static bool has_tracepoint(const struct caps *caps, const struct probe_prog *pro
 	return true;
 }
 
+static bool has_tracepoints(const struct caps *caps, const struct probe_prog *prog,
+			    struct probe_outcome *o)
+{
+	const char *list = prog->target, *item;
+	char name[64];
+	size_t len;
+
+	while (str_next_item(&list, &item, &len)) {
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, item);
+		if (caps_tracepoint_args(caps, name) >= 0)
+			continue;
+		say(o, PROBE_IMPOSSIBLE, "the kernel has no tracepoint %s", name);
+		return false;
+	}
+	return true;
+}
+
 static bool can(const struct caps_answer *a, struct probe_outcome *o)
 {
 	if (!a->yes)
@@ -131,6 +149,10 @@ static bool need_is_met(const struct probes *p, const struct caps *caps, int dom
 		return can(&caps->kprobes, o) && has_function(caps, prog->target, o);
 	case NEED_JUMP:
 		return can(&caps->loops, o) && has_jump(p, prog->target, o);
+	case NEED_TRACEPOINTS:
+		return can(&caps->typed_reads, o) && has_tracepoints(caps, prog, o);
+	case NEED_COUNTERS:
+		return can(&caps->typed_reads, o) && can(&caps->counters, o);
 	case NEED_ITER:
 		return true;
 	}
@@ -459,6 +481,7 @@ void probe_detach_program(struct probes *p, u32 prog)
 	bpf_link__destroy(p->links[prog]);
 	p->links[prog] = NULL;
 	calls_detach(&p->likenesses[prog]);
+	places_detach(&p->places[prog]);
 }
 
 /* Attaches a program of NEED_KCALLS to all functions of its domain. */
@@ -492,6 +515,12 @@ static int attach_program(struct probes *p, enum sn_prog prog)
 		return 0; /* runs when it is asked to */
 	if (probe_progs[prog].need == NEED_JUMP)
 		return attach_to_jump(p, prog);
+	if (probe_progs[prog].need == NEED_TRACEPOINTS)
+		return places_attach_tracepoints(&p->places[prog], p->programs[prog],
+						 probe_progs[prog].target);
+	if (probe_progs[prog].need == NEED_COUNTERS)
+		return places_attach_counters(&p->places[prog], p->programs[prog],
+					      probe_progs[prog].target);
 	if (probe_progs[prog].need == NEED_KCALLS)
 		p->links[prog] = attach_to_calls(p, prog);
 	else
@@ -516,7 +545,7 @@ static u32 attach_domain(struct probes *p, int domain)
 		} else if (domains[domain]->attached) {
 			domains[domain]->attached(p->objects[domain], i);
 		}
-		nr += p->links[i] != NULL;
+		nr += p->links[i] || p->places[i].nr;
 	}
 	return nr;
 }

@@ -42,7 +42,9 @@ enum probe_need {
 	 * its outcomes as its own; and bpf_loop().
 	 */
 	NEED_JUMP,
-	NEED_ITER, /* an iterator */
+	NEED_TRACEPOINTS, /* several, separated by commas, of which the processor's events are some */
+	NEED_COUNTERS, /* the kernel's software counters, as perf(1) calls them, likewise; what both need are typed reads */
+	NEED_ITER,     /* an iterator */
 };
 
 enum probe_role {

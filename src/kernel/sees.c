@@ -18,6 +18,7 @@ static bool is_preempted(const struct probes *p, enum probe_need need)
 	case NEED_TP_BTF5:
 	case NEED_TP_BTF7:
 	case NEED_JUMP:
+	case NEED_TRACEPOINTS:
 		return probes_cfg(p)->preempts_tracepoints;
 	case NEED_FENTRY:
 	case NEED_FENTRY_ARGS:
@@ -25,6 +26,7 @@ static bool is_preempted(const struct probes *p, enum probe_need need)
 		return probes_cfg(p)->preempts_functions;
 	case NEED_KCALLS:
 	case NEED_KPROBE:
+	case NEED_COUNTERS:
 	case NEED_ITER:
 		return false;
 	}

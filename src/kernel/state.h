@@ -14,11 +14,18 @@ struct likenesses {
 	struct probe_counts at_leave;
 };
 
+/* Where a program is attached at several places at once. */
+struct places {
+	struct bpf_link **links;
+	u32 nr;
+};
+
 struct probes {
 	struct bpf_object *objects[NR_DOMAINS];
 	struct bpf_program *programs[SN_NR_PROGS];
 	struct bpf_link *links[SN_NR_PROGS];
 	struct likenesses likenesses[SN_NR_PROGS];
+	struct places places[SN_NR_PROGS];
 	struct probe_outcome outcomes[SN_NR_PROGS];
 	struct sn_cfg cfg;
 	int *rings; /* fds, one per online cpu */
@@ -29,6 +36,17 @@ struct probes {
 	int first;    /* the domain whose object made the shared maps */
 	bool may_run; /* from attaching on until nothing runs any more */
 };
+
+/* May such a counter be had? 0, or -errno. */
+int places_try_counters(void);
+/* To all tracepoints of a list, separated by commas. */
+int places_attach_tracepoints(struct places *p, const struct bpf_program *prog, const char *list);
+/*
+ * To all of the kernel's software counters of a list, on each cpu that is online; bpf_get_attach_cookie() is their
+ * place in it.
+ */
+int places_attach_counters(struct places *p, const struct bpf_program *prog, const char *list);
+void places_detach(struct places *p);
 
 /* Adds what the kernel itself counts of a program and its likenesses. */
 void probe_add_infos(const struct probes *p, u32 prog, struct probe_counts *c);

@@ -141,6 +141,20 @@ static void print_removal(struct buf *b, u64 v)
 	print_name(b, v, names, ARRAY_SIZE(names));
 }
 
+static void print_access(struct buf *b, u64 v)
+{
+	static const char *const names[] = { SN_ACCESSES(X) };
+
+	print_name(b, v, names, ARRAY_SIZE(names));
+}
+
+static void print_severity(struct buf *b, u64 v)
+{
+	static const char *const names[] = { SN_SEVERITIES(X) };
+
+	print_name(b, v, names, ARRAY_SIZE(names));
+}
+
 static void print_blk_kind(struct buf *b, u64 v)
 {
 	static const char *const names[] = { SN_BLK_KINDS(X) };

@@ -125,7 +125,7 @@ static inline bool schema_is_of_page_cache(const struct sn_event *ev)
 /* Streams of so many rows that they are recorded where they are asked for alone. */
 static inline bool schema_is_on_request(const struct sn_event *ev)
 {
-	return schema_is_of_page_cache(ev);
+	return schema_is_of_page_cache(ev) || ev->id >> 8 == SN_EV_fault_file >> 8;
 }
 
 /* True if the kind's values are written as text, not as numbers. */

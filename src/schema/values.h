@@ -79,6 +79,12 @@
 /* Why pages left the page cache. */
 #define SN_REMOVALS(X) X(unknown) X(reclaimed) X(unlinked) X(truncated) X(invalidated)
 
+/* What memory was touched for. */
+#define SN_ACCESSES(X) X(read) X(write) X(exec)
+
+/* Of a page fault: it waited for a disk, or not, or could not be served. */
+#define SN_SEVERITIES(X) X(minor) X(major) X(failed)
+
 /* What a block row stands for. */
 #define SN_BLK_KINDS(X) X(rq) X(bio)
 
@@ -159,6 +165,16 @@ enum sn_addition {
 enum sn_removal  {
 #define X(name) SN_REMOVAL_##name,
 	SN_REMOVALS(X) SN_NR_REMOVALS
+#undef X
+};
+enum sn_access   {
+#define X(name) SN_ACCESS_##name,
+	SN_ACCESSES(X) SN_NR_ACCESSES
+#undef X
+};
+enum sn_severity {
+#define X(name) SN_SEVERITY_##name,
+	SN_SEVERITIES(X) SN_NR_SEVERITIES
 #undef X
 };
 enum sn_blk_kind {

@@ -51,6 +51,7 @@ struct record {
 		struct sn_vfs_fsync vfs_fsync;
 		struct sn_block_io block_io;
 		struct sn_pagecache_remove pagecache_remove; /* the others are like it */
+		struct sn_fault_file fault_file;
 		struct sn_lost lost;
 		struct sn_clock clock;
 		u8 bytes[1024];
@@ -328,6 +329,26 @@ static void pages_row(struct story *s, u16 id, u32 pid, const char *path, u64 in
 	put(s, &r);
 }
 
+static void fault_row(struct story *s, u32 pid, const char *path, u64 ino, u64 index,
+		      enum sn_access access, enum sn_severity severity, u64 dur)
+{
+	struct record r = begin(s, SN_EV_fault_file, pid);
+
+	r.path = path;
+	r.known = "exact";
+	r.fault_file.dur_ns = dur;
+	r.fault_file.addr = 0x7f0000000000ull + index * 4096;
+	r.fault_file.ino = ino;
+	r.fault_file.index = index;
+	r.fault_file.dev = ino == 200 ? DISK : SSD;
+	r.fault_file.gen = 1;
+	r.fault_file.fs_magic = EXT4;
+	r.fault_file.file_type = S_IFREG;
+	r.fault_file.access = (u8)access;
+	r.fault_file.severity = (u8)severity;
+	put(s, &r);
+}
+
 static void hole(struct story *s, u16 of, u32 cause, u64 nr, u64 first, u64 last)
 {
 	struct record r = begin(s, SN_EV_lost, 0);
@@ -456,6 +477,12 @@ static void store(struct story *s)
 		block_row(s, KWORKER, 0, DISK, 1, 500000 + i * 80000, 16384, 2 * MS,
 			  6 * MS + i * 300 * US);
 	}
+	for (u64 i = 0; i < 12; i++)
+		fault_row(s, STORE, db, 200, i, i % 3 ? SN_ACCESS_write : SN_ACCESS_read,
+			  i % 6 ? SN_SEVERITY_minor : SN_SEVERITY_major,
+			  i % 6 ? (2 + i) * US : 4 * MS);
+	fault_row(s, STORE, db, 200, 99, SN_ACCESS_write, SN_SEVERITY_failed, 5 * US);
+	fault_row(s, PARSER, "/usr/lib/libc.so.6", 300, 7, SN_ACCESS_exec, SN_SEVERITY_minor, 900);
 	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 0, 16, 0);
 	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 64, 1, 0);
 	pages_row(s, SN_EV_pagecache_remove, KWORKER, "/home/ann/input data.csv", 100, 0, 640,

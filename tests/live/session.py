@@ -279,6 +279,9 @@ class Doctor:
         self.known.update((name, (item["yes"], item["why"]))
                           for name, item in report.get("kernel", {}).items())
         self.known["loops"] = self.known["loops in a helper"]
+        self.known["typed"] = self.known["typed reads"]
+        self.known["functions"] = next((self.known[k] for k in ("function hooks (fentry)", "kprobes")
+                                        if self.known[k][0]), self.known["kprobes"])
         preempts = self.known.get("preempts programs at tracepoints", (False, ""))[0]
         self.known["unpreempted"] = (not preempts, "this kernel preempts programs, and what it "
                                      "leaves out meanwhile only its own count tells")

@@ -96,13 +96,14 @@ TEST(only_events_that_can_pass_are_left)
 	check_str(SAID("-e", "vfs,block,proc"), "");
 	check(events & BIT(proc_fork) && events & BIT(vfs_release) && events & BIT(block_io));
 	check_str(SAID("--min-latency", "1ms"), "");
-	check_eq(events,
-		 BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) | BIT(vfs_fsync) |
-			 BIT(vfs_copy) | BIT(vfs_unlink) | BIT(vfs_mkdir) | BIT(vfs_mknod) |
-			 BIT(vfs_symlink) | BIT(vfs_rename) | BIT(vfs_link) | BIT(vfs_getattr) |
-			 BIT(vfs_setattr) | BIT(vfs_truncate) | BIT(vfs_fallocate) |
-			 BIT(vfs_readdir) | BIT(vfs_chdir) | BIT(vfs_mmap) | BIT(vfs_munmap) |
-			 BIT(vfs_mremap) | BIT(vfs_msync) | BIT(vfs_madvise) | BIT(block_io));
+	check_eq(events, BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_open) | BIT(vfs_close) |
+				 BIT(vfs_fsync) | BIT(vfs_copy) | BIT(vfs_unlink) | BIT(vfs_mkdir) |
+				 BIT(vfs_mknod) | BIT(vfs_symlink) | BIT(vfs_rename) |
+				 BIT(vfs_link) | BIT(vfs_getattr) | BIT(vfs_setattr) |
+				 BIT(vfs_truncate) | BIT(vfs_fallocate) | BIT(vfs_readdir) |
+				 BIT(vfs_chdir) | BIT(vfs_mmap) | BIT(vfs_munmap) |
+				 BIT(vfs_mremap) | BIT(vfs_msync) | BIT(vfs_madvise) |
+				 BIT(block_io) | BIT(fault_file));
 	check_str(SAID("--min-size", "1M"), "");
 	check_eq(events,
 		 BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_copy) | BIT(vfs_readdir) | BIT(block_io));

@@ -248,9 +248,37 @@ static void page_out(const struct cached *f)
 	claim_sum("pagecache_remove", "pages", nr, where);
 }
 
-static void touch(const struct cached *f)
+/*
+ * Has the file system a page for each of its blocks, and a disk? What mincore(2) says of smaller blocks is
+ * whether all of a page is up to date.
+ */
+static void need_whole_pages(const char *path)
+{
+	struct statfs st;
+
+	if (statfs(path, &st))
+		die("statfs fails");
+	if (st.f_bsize < PAGE || (st.f_type != EXT4_SUPER_MAGIC && st.f_type != XFS_SUPER_MAGIC))
+		skip("%s is on neither ext4 nor XFS with blocks of a page", path);
+}
+
+static void claim_touched(const struct cached *f, u64 addr, const char *op)
+{
+	struct claim c;
+
+	claim_row(&c, "fault_file");
+	claim_str(&c, "path", f->path);
+	claim_num(&c, "addr", (s64)addr);
+	claim_str(&c, "severity", "major");
+	claim_let(&c, "op", op);
+	claim_end(&c);
+}
+
+/* op: what the fault's row remembers its operation as; NULL: no row of that is claimed. */
+static void touch(const struct cached *f, const char *op)
 {
 	volatile char *at = f->map;
+	char where[64];
 	u64 from, to;
 
 	(void)at[20 * PAGE];
@@ -258,7 +286,26 @@ static void touch(const struct cached *f)
 	to = first_page_unlike(f, from, NR, true);
 	if (from > 20 || to <= 20 || first_page_unlike(f, to, NR, false) != NR)
 		die("what was read ahead of a page that was touched does not lie around it");
-	claim_pages("pagecache_add", f, from, to - from, NULL, false);
+	if (!op) {
+		claim_pages("pagecache_add", f, from, to - from, NULL, false);
+		return;
+	}
+	claim_touched(f, (u64)(uintptr_t)(at + 20 * PAGE), op);
+	snprintf(where, sizeof(where), "\"op\":\"$%s\"", op);
+	claim_pages("pagecache_add", f, from, to - from, where, false);
+	snprintf(where, sizeof(where), "\"op\":\"$%s\",\"blk_op\":\"read\"", op);
+	claim_sum("block_io", "bytes", (to - from) * PAGE, where);
+}
+
+/* A major fault, the pages that it brought into memory, and what it asked of the disk. */
+void work_fault_chain(void)
+{
+	struct cached f = cold_file("mapped");
+
+	need_whole_pages(f.path);
+	window_begin();
+	touch(&f, "fault");
+	window_end();
 }
 
 void work_cache_forms(void)
@@ -280,25 +327,11 @@ void work_cache_forms(void)
 	write_again(&again);
 	write_and_unlink();
 	page_out(&paged);
-	touch(&mapped);
+	touch(&mapped, NULL);
 	window_end();
 }
 
 /* ---- what a call finds there ---- */
-
-/*
- * Has the file system a page for each of its blocks, and a disk? What mincore(2) says of smaller blocks is
- * whether all of a page is up to date.
- */
-static void need_whole_pages(const char *path)
-{
-	struct statfs st;
-
-	if (statfs(path, &st))
-		die("statfs fails");
-	if (st.f_bsize < PAGE || (st.f_type != EXT4_SUPER_MAGIC && st.f_type != XFS_SUPER_MAGIC))
-		skip("%s is on neither ext4 nor XFS with blocks of a page", path);
-}
 
 static void drop(const struct wfile *f, u64 from, u64 nr)
 {

@@ -29,7 +29,7 @@
 
 static const char *file_name;
 static int file, disk, cached_disk, kernel_disk = -1;
-static char *page;
+static char *page, *mapped;
 
 static void check(int ok)
 {
@@ -78,6 +78,13 @@ static void map_and_unmap(void)
 	void *at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
 
 	check(at != MAP_FAILED && !munmap(at, PAGE));
+}
+
+/* A page of a file that is in memory; it is given up for the next time, which is a call. */
+static void touch_page(void)
+{
+	(void)*(volatile char *)mapped;
+	check(!madvise(mapped, PAGE, MADV_DONTNEED));
 }
 
 static void fork_and_exit(void)
@@ -194,6 +201,7 @@ static const struct work {
 	{ "hit", read_page, 25, 1 },
 	{ "page", fill_page, 10, 2 },
 	{ "map", map_and_unmap, 10, 2 },
+	{ "fault", touch_page, 10, 1 },
 	{ "copy", copy, 10, 1 },
 	{ "aio", read_by_aio, 10, 1 },
 	{ "uring", read_by_uring, 10, 1 },
@@ -259,6 +267,8 @@ int main(int argc, char **argv)
 	file_name = argv[1];
 	file = open(file_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	check(file >= 0 && write(file, page, PAGE) == PAGE);
+	mapped = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
+	check(mapped != MAP_FAILED);
 	disk = open(argv[2], O_RDONLY | O_DIRECT | O_CLOEXEC);
 	cached_disk = open(argv[2], O_RDONLY | O_CLOEXEC);
 	check(disk >= 0 && cached_disk >= 0);

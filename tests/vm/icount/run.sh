@@ -36,14 +36,14 @@ measure()
 
 kernel_disk=
 measure without
-measure full -e vfs,block,proc,pagecache --comm icount-loop
+measure full -e vfs,block,proc,pagecache,fault --comm icount-loop
 [ "$1" = full ] && exit
-measure unwanted -e vfs,block,proc,pagecache --comm nobody
+measure unwanted -e vfs,block,proc,pagecache,fault --comm nobody
 
 # The kernel counts the instructions of each program: of all that sonde has, so of the
 # whole machine, where threads of the kernel do I/O on files, too.
 dd if=/dev/zero of=/tmp/disk bs=64k count=64 2>/dev/null
 kernel_disk=$(losetup -f) && losetup "$kernel_disk" /tmp/disk || exit 1
 echo 1 >/proc/sys/kernel/bpf_stats_enabled
-measure programs -e vfs,block,proc,pagecache
+measure programs -e vfs,block,proc,pagecache,fault
 sed 's/^/manifest /' /tmp/trace.programs/manifest.json
