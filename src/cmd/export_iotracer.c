@@ -95,7 +95,7 @@ static void name_file(const struct job *j, enum iotracer_stream stream, char dir
 	const char *name = iotracer_name(j->layout, stream);
 
 	/* Of the documentation's names those of files and disks have no directory. */
-	if (j->layout == IOTRACER_DOC && stream != IOTRACER_CACHE) {
+	if (j->layout == IOTRACER_DOC && stream <= IOTRACER_BLOCK) {
 		dir[0] = '\0';
 		(void)snprintf(file, NAME_MAX, "%s_events.csv", name);
 		return;
@@ -142,7 +142,7 @@ static int write_rows(struct job *j, enum iotracer_stream stream, int fd)
 	if (r < 0)
 		return r;
 	s->wall = &x->wall;
-	r = export_merged(x, x->events & iotracer_events(stream), s);
+	r = export_merged(x, x->events & iotracer_events(j->layout, stream), s);
 	j->rows[stream] = iotracer_rows(s);
 	say_left_out(iotracer_left_out(s), iotracer_layouts[j->layout]);
 	closed = s->ops->close(s, x->d);
@@ -156,7 +156,7 @@ static int write_stream(struct job *j, enum iotracer_stream stream)
 	char dir[32], file[NAME_MAX];
 	int r;
 
-	if (!(j->x->events & iotracer_events(stream)))
+	if (!(j->x->events & iotracer_events(j->layout, stream)))
 		return 0;
 	name_file(j, stream, dir, file);
 	dir_fd = open_below(j->x, j->root_fd, dir);
@@ -196,7 +196,8 @@ static struct json_object *integer(u64 n)
 static struct json_object *tell_streams(const struct job *j)
 {
 	static const char *const docs[] = { "operations on files", "requests to disks",
-					    "pages of the page cache" };
+					    "pages of the page cache",
+					    "page faults of mapped files" };
 	struct json_object *all = json_object_new_object(), *stream, *list, *one;
 	struct iotracer_column c;
 	const char *name;
@@ -228,7 +229,7 @@ static struct json_object *tell_streams(const struct job *j)
 /* Of the events of a stream, what the manifest counted. */
 static struct manifest_event sum_of(const struct job *j, enum iotracer_stream stream)
 {
-	u64 events = iotracer_events(stream);
+	u64 events = iotracer_events(j->layout, stream);
 	struct manifest_event sum = {};
 	const struct manifest_event *e;
 	const struct sn_event *ev;

@@ -170,12 +170,16 @@ static const u8 cache_head[] = { C_timestamp,   C_pid,        C_command,    C_ev
 				 C_cache_inode, C_page_index, C_size_pages, C_cpu_id,
 				 C_device_id,   C_count,      C_mono_ns,    C_end };
 
+static const u8 fault_seed[] = { C_timestamp,    C_pid,           C_tid,    C_command,
+				 C_fault_type,   C_severity,      C_cache_inode,
+				 C_fault_offset, C_fault_address, C_dev_id, C_end };
+
 /* clang-format on */
 
 static const u8 *const columns[][IOTRACER_NR_STREAMS] = {
-	[IOTRACER_DOC] = { fs_seed, block_seed, cache_seed },
-	[IOTRACER_SEED] = { fs_seed, block_seed, cache_seed },
-	[IOTRACER_HEAD] = { fs_head, block_head, cache_head },
+	[IOTRACER_DOC] = { fs_seed, block_seed, cache_seed, fault_seed },
+	[IOTRACER_SEED] = { fs_seed, block_seed, cache_seed, fault_seed },
+	[IOTRACER_HEAD] = { fs_head, block_head, cache_head, NULL },
 };
 
 bool iotracer_column(enum iotracer_layout layout, enum iotracer_stream stream, u32 i,
@@ -196,7 +200,7 @@ const char *const iotracer_layouts[] = {
 
 const char *iotracer_name(enum iotracer_layout layout, enum iotracer_stream stream)
 {
-	static const char *const names[] = { "fs", "block", "cache" };
+	static const char *const names[] = { "fs", "block", "cache", "pagefault" };
 
 	return layout == IOTRACER_SEED && stream == IOTRACER_BLOCK ? "ds" : names[stream];
 }
@@ -208,14 +212,18 @@ enum packing iotracer_packing(enum iotracer_layout layout)
 					 : PACKED_NOT;
 }
 
-u64 iotracer_events(enum iotracer_stream stream)
+u64 iotracer_events(enum iotracer_layout layout, enum iotracer_stream stream)
 {
 	u64 events = 0;
 
+	if (!columns[layout][stream])
+		return 0;
 	for (u32 i = 0; stream == IOTRACER_FS && i < ARRAY_SIZE(operations_of); i++)
 		events |= 1ull << operations_of[i].slot;
 	if (stream == IOTRACER_BLOCK)
 		events = 1ull << SN_SLOT_block_io;
+	if (stream == IOTRACER_FAULT)
+		events = 1ull << SN_SLOT_fault_file;
 	if (stream == IOTRACER_CACHE)
 		events = 1ull << SN_SLOT_pagecache_add | 1ull << SN_SLOT_pagecache_remove |
 			 1ull << SN_SLOT_pagecache_dirty | 1ull << SN_SLOT_vfs_read |
@@ -300,6 +308,15 @@ static void put_cache(struct iotracer *t)
 		put_pages(t, "MISS", index, pages);
 }
 
+/* Of a fault that could not be served the layouts know nothing. */
+static void put_fault(struct iotracer *t)
+{
+	if (iotracer_is(t, KEY_severity, "failed"))
+		t->left_out[OP_FAILED_FAULT]++;
+	else
+		put_line(t, columns[t->file.layout][IOTRACER_FAULT]);
+}
+
 static void meet(struct iotracer *t, const struct sn_event *ev)
 {
 	for (u32 k = 0; !t->is_met[ev->slot] && k < NR_KEYS; k++)
@@ -329,6 +346,8 @@ static int rows(struct sink *s, const struct batch *b, u32 from, u32 to, struct 
 			put_fs(t, op);
 		else if (t->file.stream == IOTRACER_CACHE)
 			put_cache(t);
+		else if (t->file.stream == IOTRACER_FAULT)
+			put_fault(t);
 		else
 			put_line(t, columns[t->file.layout][IOTRACER_BLOCK]);
 		if (t->out.len >= FLUSH_BYTES)

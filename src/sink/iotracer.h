@@ -17,7 +17,13 @@ enum iotracer_layout {
 	IOTRACER_NR_LAYOUTS
 };
 
-enum iotracer_stream { IOTRACER_FS, IOTRACER_BLOCK, IOTRACER_CACHE, IOTRACER_NR_STREAMS };
+enum iotracer_stream {
+	IOTRACER_FS,
+	IOTRACER_BLOCK,
+	IOTRACER_CACHE,
+	IOTRACER_FAULT, /* which the last version has not */
+	IOTRACER_NR_STREAMS
+};
 
 /* The words for them, NULL behind the last. */
 extern const char *const iotracer_layouts[];
@@ -36,8 +42,8 @@ struct iotracer_file {
 	bool knows_pages; /* the trace has rows of pages: what was missed is told by these */
 };
 
-/* The events that a stream is made of, a bit per slot. */
-u64 iotracer_events(enum iotracer_stream stream);
+/* The events that a stream is made of, a bit per slot; 0: the layout does not have it. */
+u64 iotracer_events(enum iotracer_layout layout, enum iotracer_stream stream);
 /* How its directory or file is called: "fs", "ds"; and how the layout compresses. */
 const char *iotracer_name(enum iotracer_layout layout, enum iotracer_stream stream);
 enum packing iotracer_packing(enum iotracer_layout layout);

@@ -443,6 +443,30 @@ void iotracer_put_cache_pages(struct iotracer *t)
 	put_num(t, t->cache_pages);
 }
 
+void iotracer_put_index(struct iotracer *t)
+{
+	put_key_num(t, KEY_index);
+}
+
+void iotracer_put_hex_address(struct iotracer *t)
+{
+	u64 addr = 0;
+
+	(void)iotracer_num(t, KEY_addr, &addr);
+	buf_printf(&t->out, "0x%llx", (unsigned long long)addr);
+}
+
+/* To be executed is to be read. */
+void iotracer_put_fault_type(struct iotracer *t)
+{
+	buf_puts(&t->out, iotracer_is(t, KEY_access, "write") ? "WRITE" : "READ");
+}
+
+void iotracer_put_severity(struct iotracer *t)
+{
+	buf_puts(&t->out, iotracer_is(t, KEY_severity, "major") ? "MAJOR" : "MINOR");
+}
+
 /* The number that the kernel has for "major:minor". */
 void iotracer_put_dev_id(struct iotracer *t)
 {
