@@ -35,6 +35,9 @@ static __always_inline bool is_pseudo_fs(u64 magic)
 	case 0x62656570: /* configfs */
 	case 0x19800202: /* mqueue */
 	case 0x6e736673: /* namespaces */
+	case 0xa10a10a1: /* rings of AIO */
+	case 0x444d4142: /* dma-buf */
+	case 0x5345434d: /* memfd_secret */
 		return true;
 	default:
 		return false;

@@ -129,23 +129,61 @@ static __noinline long maple_step(u32 unused, void *ctx)
 }
 
 /*
- * The same without the lock of the mappings, for who has another that keeps this one: nobody can wait for
- * that lock where interrupts are off, and letting go of it costs microseconds there. False: others are
- * changing mappings, and it was not found.
+ * Is that what this process has mapped there? What was unmapped may become another mapping meanwhile:
+ * its begin is set first, and so read last.
  */
-static __always_inline bool find_kept_mapping(u64 at, struct found_vma *v)
+static __always_inline bool is_mapping_of(u64 entry, struct mm_struct *mm, u64 at)
 {
-	struct mm_struct *mm = sn_cast(struct mm_struct, sn_read(sn_any_task(sn_current()), mm));
+	struct vm_area_struct *vma = sn_cast(struct vm_area_struct, entry);
+	u64 end = sn_read(vma, vm_end);
+
+	barrier();
+	return entry && at >= sn_read(vma, vm_start) && at < end &&
+	       (u64)sn_read(vma, vm_mm) == (u64)mm;
+}
+
+static __always_inline u64 walk_mappings(struct mm_struct *mm, u64 at)
+{
 	struct maple_walk w = { .at = at, .entry = (u64)sn_read(mm, mm_mt.ma_root) };
-	struct vm_area_struct *vma;
 
 	sn_repeat(MAPLE_DEPTH, maple_step, &w);
-	vma = sn_cast(struct vm_area_struct, w.entry);
-	if (!w.entry || at < sn_read(vma, vm_start) || at >= sn_read(vma, vm_end) ||
-	    (u64)sn_read(vma, vm_mm) != (u64)mm)
-		return false;
-	take_vma(v, vma);
-	return true;
+	return is_mapping_of(w.entry, mm, at) ? w.entry : 0;
+}
+
+#define MAPLE_ATTEMPTS 6
+
+static __always_inline struct mm_struct *this_mm(void)
+{
+	return sn_cast(struct mm_struct, sn_read(sn_any_task(sn_current()), mm));
+}
+
+/*
+ * What of the current process is mapped there, without the lock of the mappings: nobody can wait for that where interrupts
+ * are off, and letting go of it costs microseconds there. Others may be changing the tree around it: what two walks
+ * find is there. 0: no two did. ret_file: its file, or 0.
+ */
+static __always_inline u64 find_vma_twice(u64 at, u64 *ret_file)
+{
+	struct mm_struct *mm = this_mm();
+	u64 found = 0, again = walk_mappings(mm, at);
+	struct vm_area_struct *vma;
+
+	for (int i = 1; i < MAPLE_ATTEMPTS && (!again || again != found); i++) {
+		found = again;
+		again = walk_mappings(mm, at);
+	}
+	*ret_file = 0;
+	if (!again || again != found)
+		return 0;
+	vma = sn_cast(struct vm_area_struct, again);
+	*ret_file = (u64)sn_read(vma, vm_file);
+	return again;
+}
+
+/* Was all that was read of it meanwhile of what is mapped there? */
+static __always_inline bool is_still_mapped(u64 vma, u64 at)
+{
+	return is_mapping_of(vma, this_mm(), at);
 }
 
 #endif

@@ -96,11 +96,15 @@ struct sn_fault {
 	u64 start_ns, addr;
 	u64 op; /* the operation that it is part of, or its own */
 	u64 ino, index;
+	/* Where it is seen by the processor's tracepoint: */
+	u64 counted;           /* the thread's faults, by the kernel's count, when it began */
+	u64 vma, file;         /* of a write, what was mapped there then, */
+	u64 end_vma, end_file; /* and when it ended */
+	u32 flags;             /* of the kernel's last try to serve it */
 	u32 dev, gen, fs_magic;
 	u16 mode;
 	u8 access, state;
 	u8 by_user, unlinked;
-	u8 is_tried; /* again, after it had to wait */
 };
 
 /* A thread's state. One operation is in flight per thread at most. */
@@ -529,7 +533,7 @@ static __always_inline u64 sn_op_under_way(const struct sn_task *st)
 {
 	if (st->state == SN_OP_STORED)
 		return st->op;
-	return st->fault.state != SN_FAULT_NONE ? st->fault.op : 0;
+	return st->fault.state == SN_FAULT_BEGUN ? st->fault.op : 0;
 }
 
 /* Fills the header of a row that the current thread asked for. */

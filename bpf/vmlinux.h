@@ -64,6 +64,8 @@ struct task_struct {
 	struct task_struct *real_parent, *group_leader;
 	const struct cred *cred;
 	struct mm_struct *mm;
+	int pagefault_disabled;
+	unsigned long min_flt, maj_flt;
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct signal_struct *signal;

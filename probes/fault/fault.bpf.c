@@ -13,6 +13,7 @@
 #define FAULT_FLAG_TRIED 0x20
 #define FAULT_FLAG_USER 0x40
 #define FAULT_FLAG_INSTRUCTION 0x100
+#define FAULT_FLAG_VMA_LOCK 0x1000 /* since 6.4 */
 #define VM_FAULT_MAJOR 0x04
 #define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
 #define VM_FAULT_RETRY 0x400
@@ -99,6 +100,17 @@ static __always_inline int emit(enum sn_prog prog, struct sn_percpu *cpu, struct
 /* ---- where the kernel serves them ---- */
 
 /*
+ * Is it what the kernel gave up before, having waited, or with the lock of one mapping where it takes the lock of
+ * all now? What a signal interrupted may begin as another one.
+ */
+static __always_inline bool is_again(const struct sn_fault *f, u64 addr, u32 flags)
+{
+	return f->state == SN_FAULT_AGAIN && f->addr == addr &&
+	       (flags & FAULT_FLAG_TRIED ||
+		(f->flags & FAULT_FLAG_VMA_LOCK && !(flags & FAULT_FLAG_VMA_LOCK)));
+}
+
+/*
  * The mapping is looked at here: it may be gone when the function returns, as the kernel lets go of
  * its lock where it has to wait.
  */
@@ -111,6 +123,7 @@ static __always_inline int begins(enum sn_prog prog, struct vm_area_struct *arg,
 	enum sn_outcome why;
 	struct sn_task *st;
 	struct sn_fault *f;
+	bool again;
 
 	if (!cpu || !sn_read(vma, vm_file))
 		return sn_count(prog, SN_OUT_ignored);
@@ -118,20 +131,20 @@ static __always_inline int begins(enum sn_prog prog, struct vm_area_struct *arg,
 	if (!st)
 		return sn_count_unwanted(prog, why, SN_SLOT_fault_file);
 	f = &st->fault;
-	if (f->state == SN_FAULT_AGAIN && f->addr == addr) {
-		f->state = SN_FAULT_BEGUN;
-		f->is_tried = !!(flags & FAULT_FLAG_TRIED);
-		return sn_count(prog, SN_OUT_aggregated);
-	}
+	again = is_again(f, addr, flags);
 	if (f->state == SN_FAULT_BEGUN) /* its end never came */
 		sn_lose(SN_SLOT_fault_file, SN_CAUSE_missed);
 	f->state = SN_FAULT_NONE;
+	f->flags = flags;
 	take_vma(&v, arg);
 	if (!v.inode)
 		return sn_count(prog, SN_OUT_ignored);
 	if (!find_file(st, &v, addr, bpf_ktime_get_ns()))
 		return sn_count(prog, SN_OUT_filtered);
-	f->is_tried = !!(flags & FAULT_FLAG_TRIED);
+	if (again) { /* of what is mapped there now */
+		f->state = SN_FAULT_BEGUN;
+		return sn_count(prog, SN_OUT_aggregated);
+	}
 	begin_now(cpu, st, addr,
 		  access_of(flags & FAULT_FLAG_WRITE, flags & FAULT_FLAG_INSTRUCTION),
 		  flags & FAULT_FLAG_USER);
@@ -152,9 +165,9 @@ static __always_inline int ends(enum sn_prog prog, u32 ret)
 		return sn_count(prog, SN_OUT_aggregated);
 	}
 	st->fault.state = SN_FAULT_NONE;
-	severity = ret & VM_FAULT_ERROR                         ? SN_SEVERITY_failed
-		   : ret & VM_FAULT_MAJOR || st->fault.is_tried ? SN_SEVERITY_major
-								: SN_SEVERITY_minor;
+	severity = ret & VM_FAULT_ERROR                                         ? SN_SEVERITY_failed
+		   : ret & VM_FAULT_MAJOR || st->fault.flags & FAULT_FLAG_TRIED ? SN_SEVERITY_major
+										: SN_SEVERITY_minor;
 	return emit(prog, cpu, st, severity, bpf_ktime_get_ns());
 }
 
@@ -193,22 +206,58 @@ int BPF_KRETPROBE(fault_end_k, u32 ret)
 #define PF_USER 0x04
 #define PF_INSTR 0x10
 
-/* What is mapped there is looked up at the end, when the thread holds a lock that keeps it. */
+/*
+ * Will the kernel serve it? Not what programs and others that may not wait read of the user's memory, nor what
+ * is the kernel's.
+ */
+static __always_inline bool is_served(struct task_struct *task, u64 addr)
+{
+	return (s64)addr >= 0 && sn_read(task, mm) && !sn_read(task, pagefault_disabled);
+}
+
+/* Had the thread's last one an end that no program saw? Then the kernel has counted it. */
+static __always_inline void note_missed(struct sn_fault *f, struct task_struct *task)
+{
+	u64 counted = sn_read(task, min_flt) + sn_read(task, maj_flt);
+
+	if (f->state == SN_FAULT_BEGUN && counted != f->counted)
+		sn_lose(SN_SLOT_fault_file, SN_CAUSE_missed);
+	f->state = SN_FAULT_NONE;
+	f->counted = counted;
+}
+
+/*
+ * What is mapped there is looked up at the end, when the thread holds a lock that keeps it. Not so where it
+ * wrote: the kernel may have let go of the lock to wait until less is dirty, and another thread have put
+ * something else there. So that is noted here, too.
+ */
 SEC("?raw_tp")
 int fault_taken(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 addr = ctx->args[0], error = ctx->args[2];
+	struct task_struct *task = sn_any_task(sn_current());
 	struct sn_percpu *cpu = sn_this_cpu();
 	enum sn_outcome why;
 	struct sn_task *st;
 
-	if (!cpu)
-		return 0;
+	if (!cpu || !is_served(task, addr))
+		return sn_count(SN_P_fault_taken, SN_OUT_ignored);
 	st = sn_wanted(sn_current(), &why);
 	if (!st)
 		return sn_count_unwanted(SN_P_fault_taken, why, SN_SLOT_fault_file);
+	note_missed(&st->fault, task);
+	st->fault.vma = st->fault.file = 0;
+	if (error & PF_WRITE)
+		st->fault.vma = find_vma_twice(addr, &st->fault.file);
 	begin_now(cpu, st, addr, access_of(error & PF_WRITE, error & PF_INSTR), error & PF_USER);
 	return sn_count(SN_P_fault_taken, SN_OUT_stored);
+}
+
+/* Is what a write found there at its end not what was there when it began? A stack may have grown, which has no file. */
+static __always_inline bool is_replaced(const struct sn_fault *f)
+{
+	return f->access == SN_ACCESS_write && (f->file | f->end_file) &&
+	       (f->vma != f->end_vma || f->file != f->end_file);
 }
 
 /* The second of the counters is that of major ones. */
@@ -218,19 +267,25 @@ int fault_counted(struct bpf_perf_event_data *ctx)
 	struct sn_percpu *cpu = sn_this_cpu();
 	struct sn_task *st = sn_this_task();
 	struct found_vma v = {};
+	struct sn_fault *f;
 	u64 now;
 
 	if (!cpu || !st || st->fault.state != SN_FAULT_BEGUN || st->fault.addr != ctx->addr)
 		return sn_count(SN_P_fault_counted, SN_OUT_ignored);
-	st->fault.state = SN_FAULT_NONE;
+	f = &st->fault;
+	f->state = SN_FAULT_NONE;
 	now = bpf_ktime_get_ns();
-	if (!find_kept_mapping(st->fault.addr, &v)) { /* it may have been a file's */
+	f->end_vma = find_vma_twice(f->addr, &f->end_file);
+	if (f->end_vma)
+		take_vma(&v, (struct vm_area_struct *)f->end_vma);
+	if (!f->end_vma || !is_still_mapped(f->end_vma, f->addr) || is_replaced(f)) {
+		/* it may have been a file's */
 		sn_lose(SN_SLOT_fault_file, SN_CAUSE_missed);
 		return sn_count(SN_P_fault_counted, SN_OUT_unmatched);
 	}
 	if (!v.inode)
 		return sn_count(SN_P_fault_counted, SN_OUT_ignored);
-	if (!find_file(st, &v, st->fault.addr, now))
+	if (!find_file(st, &v, f->addr, now))
 		return sn_count(SN_P_fault_counted, SN_OUT_filtered);
 	return emit(SN_P_fault_counted, cpu, st,
 		    bpf_get_attach_cookie(ctx) ? SN_SEVERITY_major : SN_SEVERITY_minor, now);

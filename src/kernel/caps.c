@@ -523,8 +523,8 @@ int caps_ask(struct caps *ret, struct diag *d)
 	answer(&caps.loops, has_helper(&caps, "BPF_FUNC_loop"), "it has no bpf_loop");
 	r = places_try_counters();
 	answer(&caps.counters, !r,
-	       r == -EACCES ? "the kernel refuses its counters (perf_event_open)"
-			    : "it has no software counters");
+	       r == -EACCES || r == -EPERM ? "the kernel refuses its counters (perf_event_open)"
+					   : "it has no software counters");
 	ask_preemption(&caps);
 	answer(&caps.tracefs, !access("/sys/kernel/tracing/events", R_OK),
 	       "tracefs is not mounted at /sys/kernel/tracing (not needed)");

@@ -120,11 +120,15 @@ static u32 filter_bits(const struct capture_opts *opts)
 
 /* ---- limits ---- */
 
-/* Descriptors needed: a ring a cpu, maps, programs and links, and what the trace has open. */
-static int raise_fd_limit(struct diag *d)
+/*
+ * Descriptors needed: a ring a cpu, maps, programs and links, and what the trace has open; where faults are
+ * counted on each cpu, two counters and their links.
+ */
+static int raise_fd_limit(u64 events, struct diag *d)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	rlim_t need = (rlim_t)(256 + (cpus > 0 ? cpus : 1));
+	rlim_t each = events >> SN_SLOT_fault_file & 1 ? 5 : 1;
+	rlim_t need = 256 + each * (rlim_t)MAX(cpus, 1);
 	struct rlimit lim;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim))
@@ -185,7 +189,7 @@ static u64 map_bytes(const struct capture_opts *opts)
 
 int capture_ask(const struct capture_opts *opts, struct caps *ret, struct diag *d)
 {
-	int r = raise_fd_limit(d);
+	int r = raise_fd_limit(opts->cfg.events, d);
 
 	r = r < 0 ? r : caps_check_namespace(d);
 	r = r < 0 ? r : caps_check_privileges(d);

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -37,7 +38,7 @@ static int open_counter(u32 config, int cpu)
 
 int places_try_counters(void)
 {
-	_cleanup_(closep) int fd = open_counter(counters[0].config, 0);
+	_cleanup_(closep) int fd = open_counter(counters[0].config, sched_getcpu());
 
 	return MIN(fd, 0);
 }
@@ -78,13 +79,17 @@ static int attach_counter(struct places *p, const struct bpf_program *prog, u32 
 {
 	LIBBPF_OPTS(bpf_perf_event_opts, opts, .bpf_cookie = cookie);
 	int fd = open_counter(config, cpu), r;
+	struct bpf_link *link;
 
 	if (fd < 0)
 		return fd == -ENODEV ? 0 : fd; /* it went offline */
-	r = add_link(p, bpf_program__attach_perf_event_opts(prog, fd, &opts));
-	if (r < 0)
+	link = bpf_program__attach_perf_event_opts(prog, fd, &opts);
+	if (!link) {
+		r = -errno;
 		(void)close(fd);
-	return r;
+		return r;
+	}
+	return add_link(p, link);
 }
 
 int places_attach_counters(struct places *p, const struct bpf_program *prog, const char *list)

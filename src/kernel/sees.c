@@ -23,10 +23,10 @@ static bool is_preempted(const struct probes *p, enum probe_need need)
 	case NEED_FENTRY:
 	case NEED_FENTRY_ARGS:
 	case NEED_CALLS:
+	case NEED_COUNTERS: /* as bpf(2) may be, which keeps these from running */
 		return probes_cfg(p)->preempts_functions;
 	case NEED_KCALLS:
 	case NEED_KPROBE:
-	case NEED_COUNTERS:
 	case NEED_ITER:
 		return false;
 	}
