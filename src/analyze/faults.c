@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-const char *const faults_columns[] = { "dur_ns", "ino",    "gen",      "dev",
-				       "path",   "access", "severity", NULL };
+const char *const faults_columns[] = { "op",   "dur_ns", "ino",      "gen", "dev",
+				       "path", "access", "severity", NULL };
 
 const char *const faults_accesses[SN_NR_ACCESSES] = {
 #define X(name) #name,
@@ -30,7 +30,9 @@ void faults_done(struct faults *f)
 		hist_done(&f->files[i].dur);
 	hist_done(&f->all.dur);
 	free(f->files);
+	free(f->ops);
 	pairmap_done(&f->by_inode);
+	pairmap_done(&f->by_op);
 	text_column_done(&f->path);
 	text_column_done(&f->dev);
 	text_column_done(&f->access);
@@ -61,10 +63,38 @@ static struct fault_use *file_of(struct faults *f, u64 ino, u32 gen, u32 dev)
 	return u;
 }
 
+int faults_watch(struct faults *f, u64 op)
+{
+	return pairmap_item(&f->by_op, op, 0, &f->ops, sizeof(*f->ops), &f->nr_ops, &f->cap_ops)
+		       ? 0
+		       : -ENOMEM;
+}
+
+bool faults_of_op(const struct faults *f, u64 op, struct op_faults *ret)
+{
+	u32 at = pairmap_get(&f->by_op, op, 0);
+
+	if (at == PAIRMAP_NONE || !f->ops[at].nr)
+		return false;
+	*ret = f->ops[at];
+	return true;
+}
+
+static void add_to_op(struct faults *f, u64 op, u32 severity, u64 dur_ns)
+{
+	u32 at = pairmap_get(&f->by_op, op, 0);
+
+	if (at == PAIRMAP_NONE)
+		return;
+	f->ops[at].nr++;
+	f->ops[at].nr_major += severity == SN_SEVERITY_major;
+	f->ops[at].ns += dur_ns;
+}
+
 int faults_batch(struct faults *f, const struct batch *b)
 {
-	const struct column *dur = batch_column(b, "dur_ns"), *ino = batch_column(b, "ino"),
-			    *gen = batch_column(b, "gen");
+	const struct column *op = batch_column(b, "op"), *dur = batch_column(b, "dur_ns"),
+			    *ino = batch_column(b, "ino"), *gen = batch_column(b, "gen");
 	int r = text_column_begin(&f->path, f->texts, b, "path");
 
 	r = r ?: text_column_begin(&f->dev, f->texts, b, "dev");
@@ -85,6 +115,7 @@ int faults_batch(struct faults *f, const struct batch *b)
 			u->path = path;
 		add(u, severity, access, column_or_0(dur, row));
 		add(&f->all, severity, access, column_or_0(dur, row));
+		add_to_op(f, column_or_0(op, row), severity, column_or_0(dur, row));
 	}
 	return r;
 }

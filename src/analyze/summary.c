@@ -279,6 +279,8 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 	for (u32 i = 0; r == 0 && s->pages.nr_words && i < ARRAY_SIZE(asked); i++)
 		r = each_batch(s, t, schema_event(asked[i]), pages_asked_columns, 0, UINT64_MAX,
 			       take_asked, d);
+	for (u32 i = 0; r == 0 && i < s->fileops.nr_slow; i++)
+		r = faults_watch(&s->faults, s->fileops.slow[i].op);
 	if (r == 0)
 		r = each_batch(s, t, schema_event(SN_SLOT_fault_file), faults_columns, s->from_ns,
 			       s->to_ns, take_faults, d);

@@ -332,25 +332,49 @@ static void put_requests(struct report *r, struct buf *b, const struct op_io *io
 	}
 }
 
-/* What an operation caused: pages that were brought into memory, requests of disks. */
+static void put_op_faults(struct buf *b, const struct op_faults *f)
+{
+	show_count(b, f->nr);
+	buf_printf(b, " page fault%s", plural(f->nr));
+	if (f->nr_major) {
+		buf_puts(b, " (");
+		show_count(b, f->nr_major);
+		buf_puts(b, " major)");
+	}
+	buf_puts(b, " for ");
+	show_dur(b, f->ns);
+}
+
+/* What an operation caused: pages that were brought into memory, page faults, requests of disks. */
 static void put_chain(struct report *r, const struct slow_op *o)
 {
 	_cleanup_(buf_done) struct buf b = {};
+	struct op_faults faults;
 	struct op_io io;
 	bool has_requests =
 		disks_of_op(&r->s->disks, o->op, o->ts - MIN(o->dur_ns, o->ts), o->ts, &io);
+	bool has_faults = faults_of_op(&r->s->faults, o->op, &faults);
+	const char *comma = "";
 
-	if (!has_requests && !o->pages.missed)
+	if (!has_requests && !has_faults && !o->pages.missed)
 		return;
 	buf_printf(&b, "`- op %llu: ", (unsigned long long)o->op);
 	if (o->pages.missed) {
 		show_count(&b, o->pages.missed);
 		buf_puts(&b, " of ");
 		show_count(&b, o->pages.hit + o->pages.missed);
-		buf_puts(&b, has_requests ? " pages missed, " : " pages missed");
+		buf_puts(&b, " pages missed");
+		comma = ", ";
 	}
-	if (has_requests)
+	if (has_faults) {
+		buf_puts(&b, comma);
+		put_op_faults(&b, &faults);
+		comma = ", ";
+	}
+	if (has_requests) {
+		buf_puts(&b, comma);
 		put_requests(r, &b, &io);
+	}
 	buf_putc(&b, '\0');
 	if (b.failed)
 		r->out.failed = true;

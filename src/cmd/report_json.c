@@ -233,7 +233,8 @@ static json *file(const struct report *r, u32 i)
 
 static json *slowest(const struct report *r)
 {
-	json *a = json_object_new_array(), *o, *io_o;
+	json *a = json_object_new_array(), *o, *io_o, *faults_o;
+	struct op_faults faults;
 	struct op_io io;
 
 	for (u32 i = 0; i < r->s->fileops.nr_slow; i++) {
@@ -253,6 +254,14 @@ static json *slowest(const struct report *r)
 		put_text(r, o, "errno", s->error);
 		put_text(r, o, "path", has_file ? r->s->fileops.files[s->file].path : s->name);
 		put_u64(o, "op", s->op);
+		faults_o = NULL;
+		if (faults_of_op(&r->s->faults, s->op, &faults)) {
+			faults_o = json_object_new_object();
+			put_u64(faults_o, "nr", faults.nr);
+			put_u64(faults_o, "major", faults.nr_major);
+			put_u64(faults_o, "total_ns", faults.ns);
+		}
+		put(o, "faults", faults_o);
 		io_o = NULL;
 		if (disks_of_op(&r->s->disks, s->op, start_ns, s->ts, &io)) {
 			io_o = json_object_new_object();

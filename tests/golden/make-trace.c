@@ -330,12 +330,13 @@ static void pages_row(struct story *s, u16 id, u32 pid, const char *path, u64 in
 }
 
 static void fault_row(struct story *s, u32 pid, const char *path, u64 ino, u64 index,
-		      enum sn_access access, enum sn_severity severity, u64 dur)
+		      enum sn_access access, enum sn_severity severity, u64 dur, u64 op)
 {
 	struct record r = begin(s, SN_EV_fault_file, pid);
 
 	r.path = path;
 	r.known = "exact";
+	r.hdr.op = op;
 	r.fault_file.dur_ns = dur;
 	r.fault_file.addr = 0x7f0000000000ull + index * 4096;
 	r.fault_file.ino = ino;
@@ -434,6 +435,9 @@ static void parse(struct story *s)
 		block_row(s, PARSER, op, SSD, 0, 8192 + i * 256 + (i % 40 == 20 ? 4096 : 0), 524288,
 			  0, device);
 		s->now += 11 * US;
+		for (u32 k = 0; k < 2 && op == 76; k++) /* it reads into a mapping */
+			fault_row(s, PARSER, "/srv/db/window", 301, k, SN_ACCESS_write,
+				  k ? SN_SEVERITY_minor : SN_SEVERITY_major, (9 - 8 * k) * US, op);
 		read_row_at(s, PARSER, path, device + 25 * US, 131072, op, i * 131072ll);
 	}
 	s->now += 1 * MS;
@@ -480,9 +484,10 @@ static void store(struct story *s)
 	for (u64 i = 0; i < 12; i++)
 		fault_row(s, STORE, db, 200, i, i % 3 ? SN_ACCESS_write : SN_ACCESS_read,
 			  i % 6 ? SN_SEVERITY_minor : SN_SEVERITY_major,
-			  i % 6 ? (2 + i) * US : 4 * MS);
-	fault_row(s, STORE, db, 200, 99, SN_ACCESS_write, SN_SEVERITY_failed, 5 * US);
-	fault_row(s, PARSER, "/usr/lib/libc.so.6", 300, 7, SN_ACCESS_exec, SN_SEVERITY_minor, 900);
+			  i % 6 ? (2 + i) * US : 4 * MS, ++s->op);
+	fault_row(s, STORE, db, 200, 99, SN_ACCESS_write, SN_SEVERITY_failed, 5 * US, ++s->op);
+	fault_row(s, PARSER, "/usr/lib/libc.so.6", 300, 7, SN_ACCESS_exec, SN_SEVERITY_minor, 900,
+		  ++s->op);
 	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 0, 16, 0);
 	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 64, 1, 0);
 	pages_row(s, SN_EV_pagecache_remove, KWORKER, "/home/ann/input data.csv", 100, 0, 640,

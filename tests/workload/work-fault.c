@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #define NR 64 /* pages of a file */
 
@@ -29,6 +30,7 @@ struct mapped {
 	char *at;
 	u64 first; /* page of the file */
 	u64 nr_faults;
+	u64 least_ns; /* that a major one takes */
 };
 
 static const struct mapped *source; /* what the kernel copies from */
@@ -88,7 +90,7 @@ static void claim_fault(const struct mapped *m, u64 page, const char *at, enum a
 	claim_str(&c, "origin", access == WRITE_BY_KERNEL ? "kernel" : "user");
 	claim_file(&c, &m->f);
 	claim_bool(&c, "unlinked", m->f.unlinked);
-	claim_min(&c, "dur_ns", 1);
+	claim_min(&c, "dur_ns", !strcmp(severity, "major") && m->least_ns ? m->least_ns : 1);
 	if (access == WRITE_BY_KERNEL && param_num("chain", 0))
 		claim_str(&c, "op", "$read");
 	claim_end(&c);
@@ -223,6 +225,38 @@ void work_fault_forms(void)
 	claim_nothing_else(&shared, shared.nr_faults + private.nr_faults);
 	claim_nothing_else(&code, code.nr_faults);
 	window_end();
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Of a disk that has everything so many milliseconds later; signals=1: while signals come. */
+void work_fault_slow(void)
+{
+	struct itimerval often = { .it_interval.tv_usec = 700, .it_value.tv_usec = 700 };
+	struct sigaction action = { .sa_handler = on_alarm };
+	u64 nr = param_num("n", 10), nr_major = 0;
+	bool signals = param_num("signals", 0);
+	struct mapped m = {};
+
+	wfile_open(&m.f, param_str("dev", ""), O_RDWR, 0);
+	m.at = mmap(NULL, nr * NR * PAGE, PROT_READ, MAP_SHARED, m.f.fd, 0);
+	if (m.at == MAP_FAILED || madvise(m.at, nr * NR * PAGE, MADV_RANDOM) ||
+	    posix_fadvise(m.f.fd, 0, 0, POSIX_FADV_DONTNEED))
+		die("cannot map the disk");
+	if (sigaction(SIGALRM, &action, NULL) || (signals && setitimer(ITIMER_REAL, &often, NULL)))
+		die("no signals");
+	m.least_ns = signals ? 0 : param_num("ms", 0) * 1000000;
+	source = &m;
+	window_begin();
+	for (u64 i = 0; i < nr; i++)
+		nr_major += fault(&m, i * NR, READ);
+	claim_nothing_else(&m, nr);
+	window_end();
+	if (!nr_major && !signals)
+		die("nothing waited for the disk");
 }
 
 static sigjmp_buf back;
