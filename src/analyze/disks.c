@@ -60,23 +60,16 @@ void disks_done(struct disks *d)
 
 static struct disk *disk_of(struct disks *d, u32 name, u32 kind)
 {
-	u32 *place = pairmap_put(&d->by_name, name, kind), cap = d->cap ? d->cap * 2 : 4;
 	struct disk *at;
 
-	if (!place)
+	if (d->nr >= DISKS_MAX && pairmap_get(&d->by_name, name, kind) == PAIRMAP_NONE)
 		return NULL;
-	if (*place != PAIRMAP_NONE)
-		return &d->at[*place];
-	if (d->nr == d->cap) {
-		at = d->nr < DISKS_MAX ? reallocarray(d->at, cap, sizeof(*at)) : NULL;
-		if (!at)
-			return NULL;
-		d->at = at;
-		d->cap = cap;
+	at = pairmap_item(&d->by_name, name, kind, &d->at, sizeof(*at), &d->nr, &d->cap);
+	if (at) {
+		at->name = name;
+		at->kind = kind;
 	}
-	*place = d->nr;
-	d->at[d->nr] = (struct disk){ .name = name, .kind = kind };
-	return &d->at[d->nr++];
+	return at;
 }
 
 static bool moves_data(const struct disks *d, u32 name)

@@ -128,24 +128,15 @@ static struct proc_use *use_of(struct fileops *f, u32 proc)
 
 static int fail(struct failures *fs, u32 what, u32 error, u64 dur_ns)
 {
-	u32 *place = pairmap_put(&fs->map, what, error), cap = fs->cap ? fs->cap * 2 : 64;
-	struct failure *at;
+	struct failure *at =
+		pairmap_item(&fs->map, what, error, &fs->at, sizeof(*at), &fs->nr, &fs->cap);
 
-	if (!place)
+	if (!at)
 		return -ENOMEM;
-	if (*place == PAIRMAP_NONE) {
-		if (fs->nr == fs->cap) {
-			at = reallocarray(fs->at, cap, sizeof(*at));
-			if (!at)
-				return -ENOMEM;
-			fs->at = at;
-			fs->cap = cap;
-		}
-		*place = fs->nr;
-		fs->at[fs->nr++] = (struct failure){ .what = what, .error = error };
-	}
-	fs->at[*place].nr++;
-	fs->at[*place].time_ns += dur_ns;
+	at->what = what;
+	at->error = error;
+	at->nr++;
+	at->time_ns += dur_ns;
 	return 0;
 }
 
