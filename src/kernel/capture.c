@@ -16,10 +16,10 @@
 
 #define DEFAULT_RING_BYTES (SN_RING_MIB << 20)
 /*
- * What maps and programs take beside the rings of the cpus: in 5.10 1418 bytes for each entry
+ * What maps and programs take beside the rings of the cpus: in 5.10 1800 bytes for each entry
  * of the tables, and 6.0 MB. With some room.
  */
-#define ENTRY_BYTES 1536u
+#define ENTRY_BYTES 1920u
 #define OTHER_BYTES (8u << 20)
 
 /* How long to wait for locked memory, and how often to look. */

@@ -125,21 +125,22 @@ def in_flight(manifest, event=None):
     return sum(e["in_flight"] for e in manifest.get("events", []) if event in (None, e["name"]))
 
 
+def left_out(manifest, group):
+    """Runs of the disks' programs of a group that the kernel left out, as it does where it preempts them."""
+    return sum(p["missed"] or 0 for p in manifest.get("programs", []) if p["domain"] == "block" and p["group"] == group)
+
+
 def may_be_missing(manifest, rows):
     """
     Requests that may have no row, of disks and of io_uring and AIO, by event. Some in 100,000 completions never come to a
     program; sonde tells them as holes when the request is used again, or as in flight at the end. And where the
     kernel leaves out runs of both programs that see who asks, nobody does.
     """
-    missed = {}
-    for p in manifest.get("programs", []):
-        if p["domain"] == "block":
-            missed[p["group"]] = missed.get(p["group"], 0) + (p["missed"] or 0)
     nr = {event: in_flight(manifest, event) for event in WITH_REQUESTS}
     for r in rows:
         if r["event"] == "lost" and r["cause"] == "missed" and r["of"] in nr:
             nr[r["of"]] += r["nr"]
-    nr["block_io"] += min(missed.get("queue", 0), missed.get("getrq", 0))
+    nr["block_io"] += min(left_out(manifest, "queue"), left_out(manifest, "getrq"))
     return nr
 
 
