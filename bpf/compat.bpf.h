@@ -301,6 +301,22 @@ static __always_inline u32 sn_folio_pages(const void *at)
 }
 #endif
 
+/* What a folio is of, as a number: that of memory of no file has one of SN_NO_MAPPING set. 0: nothing. */
+#define SN_NO_MAPPING 3
+
+static __always_inline u64 sn_folio_owner(const void *folio)
+{
+	u64 owner = 0;
+
+#if SN_TYPED_READS
+	bpf_probe_read_kernel(&owner, sizeof(owner),
+			      folio + bpf_core_field_offset(struct folio, mapping));
+#else
+	owner = (u64)sn_folio_mapping(folio);
+#endif
+	return owner;
+}
+
 /* One of an inode's names, by its place among them, which was in a union with a name until 7.0. */
 struct dentry___d_alias {
 	struct hlist_node d_alias;

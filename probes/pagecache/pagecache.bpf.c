@@ -2,7 +2,7 @@
 /*
  * Pages that come into the page cache, are written to and leave it. All three tracepoints are
  * where the kernel counts them, once a folio. Of memory alone (tmpfs) only
- * removals pass them, and are left out.
+ * removals pass them, and are left out. Where they are written back is seen at functions.
  */
 #include "compat.bpf.h"
 #include "inode.bpf.h"
@@ -175,3 +175,132 @@ PROGRAM(add, add, "mm_filemap_add_to_page_cache")
 PROGRAM(remove, remove, "mm_filemap_delete_from_page_cache")
 PROGRAM(dirty, dirty, "writeback_dirty_folio")
 PROGRAM(dirty_page, dirty, "writeback_dirty_page")
+
+/* ---- writeback ---- */
+
+/* A folio that is being written back, by its address; and who began that. */
+struct written {
+	u64 start_ns, op, cgroup;
+	u32 pid, tid;
+	u64 ino, index;
+	u32 nr, dev, gen, fs_magic;
+	u16 mode;
+	u8 unlinked, pad0;
+	u32 pad1;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SN_TABLE_ENTRIES);
+	__type(key, u64);
+	__type(value, struct written);
+} pagecache_under_way SEC(".maps");
+
+static __always_inline int writeback_begins(enum sn_prog prog, const void *folio)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+	struct written w = {}, *before;
+	u64 key = (u64)folio, owner;
+	enum sn_outcome why;
+	struct sn_task *st;
+	struct pages p;
+	u64 pid_tgid;
+
+	if (!cpu)
+		return 0;
+	owner = sn_folio_owner(folio);
+	if (!owner || owner & SN_NO_MAPPING)
+		return sn_count(prog, SN_OUT_ignored);
+	st = sn_wanted(sn_current(), &why);
+	if (!st)
+		return sn_count_unwanted(prog, why, SN_SLOT_pagecache_writeback);
+	if (!find_pages(&p, folio))
+		return sn_count(prog, SN_OUT_filtered);
+	if (sn_sampled_out(cpu, SN_SLOT_pagecache_writeback))
+		return sn_count(prog, SN_OUT_sampled);
+	w.start_ns = bpf_ktime_get_ns();
+	tell_name(st, &p, w.start_ns);
+	pid_tgid = bpf_get_current_pid_tgid();
+	w.op = sn_op_under_way(st);
+	w.cgroup = st->cgroup;
+	w.pid = pid_tgid >> 32;
+	w.tid = (u32)pid_tgid;
+	w.ino = p.ino;
+	w.index = p.index;
+	w.nr = p.nr;
+	w.dev = p.dev;
+	w.gen = p.gen;
+	w.fs_magic = p.fs_magic;
+	w.mode = p.mode;
+	w.unlinked = p.unlinked;
+	before = bpf_map_lookup_elem(&pagecache_under_way, &key);
+	if (before && before->start_ns) /* its end never came */
+		sn_lose(SN_SLOT_pagecache_writeback, SN_CAUSE_missed);
+	else
+		sn_in_flight(SN_SLOT_pagecache_writeback, 1);
+	if (bpf_map_update_elem(&pagecache_under_way, &key, &w, BPF_ANY)) {
+		sn_in_flight(SN_SLOT_pagecache_writeback, -1);
+		return sn_count_no_room(prog, SN_SLOT_pagecache_writeback);
+	}
+	return sn_count(prog, SN_OUT_stored);
+}
+
+/* Mostly in an interrupt, of which the current thread knows nothing. */
+static __always_inline int writeback_ends(enum sn_prog prog, const void *folio)
+{
+	struct sn_percpu *cpu = sn_this_cpu();
+	struct sn_pagecache_writeback *e;
+	u64 key = (u64)folio, now;
+	struct written *found, w;
+
+	found = bpf_map_lookup_elem(&pagecache_under_way, &key);
+	if (!cpu || !found)
+		return sn_count(prog, SN_OUT_ignored);
+	w = *found;
+	if (!w.start_ns)
+		return sn_count(prog, SN_OUT_ignored);
+	/* It stays there where this interrupts what has locked the table. */
+	found->start_ns = 0;
+	bpf_map_delete_elem(&pagecache_under_way, &key);
+	sn_in_flight(SN_SLOT_pagecache_writeback, -1);
+	now = bpf_ktime_get_ns();
+	if (now - w.start_ns < sn_cfg.min_latency_ns)
+		return sn_count(prog, SN_OUT_filtered);
+	e = sn_reserve(cpu, SN_SLOT_pagecache_writeback, sizeof(*e));
+	if (!e)
+		return sn_count(prog, SN_OUT_lost_ring);
+	sn_header(&e->hdr, SN_EV_pagecache_writeback, now, NULL);
+	e->hdr.op = w.op;
+	e->hdr.cgroup = w.cgroup;
+	e->hdr.pid = w.pid;
+	e->hdr.tid = w.tid;
+	e->dur_ns = now - w.start_ns;
+	e->ino = w.ino;
+	e->index = w.index;
+	e->pages = w.nr;
+	e->dev = w.dev;
+	e->gen = w.gen;
+	e->fs_magic = w.fs_magic;
+	e->file_type = w.mode & S_IFMT;
+	e->unlinked = w.unlinked;
+	e->pad0 = 0;
+	e->pad1 = 0;
+	sn_submit(e);
+	sn_emitted(cpu, SN_SLOT_pagecache_writeback);
+	return sn_count(prog, SN_OUT_emitted);
+}
+
+#define WRITEBACK(name, func, what)                                             \
+	SEC("?fentry/" #func)                                                   \
+	int pagecache_##name(u64 *ctx)                                          \
+	{                                                                       \
+		return writeback_##what(SN_P_pagecache_##name, (void *)ctx[0]); \
+	}                                                                       \
+	SEC("?kprobe/" #func)                                                   \
+	int BPF_KPROBE(pagecache_##name##_k, void *folio)                       \
+	{                                                                       \
+		return writeback_##what(SN_P_pagecache_##name##_k, folio);      \
+	}
+WRITEBACK(written, __folio_start_writeback, begins)
+WRITEBACK(written_page, __test_set_page_writeback, begins)
+WRITEBACK(clean, __folio_end_writeback, ends)
+WRITEBACK(clean_page, test_clear_page_writeback, ends)

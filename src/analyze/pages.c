@@ -75,6 +75,8 @@ static u64 *sum_of(struct pages *p, struct page_use *f, const struct batch *b, u
 {
 	if (b->ev->id == SN_EV_pagecache_dirty)
 		return &f->dirtied;
+	if (b->ev->id == SN_EV_pagecache_writeback)
+		return &f->written_back;
 	if (b->ev->id == SN_EV_pagecache_add)
 		return &f->added[word_of(p, text_column_get(&p->addition, row), pages_additions,
 					 SN_NR_ADDITIONS)];
@@ -203,7 +205,7 @@ u64 pages_added(const struct page_use *f)
 
 u64 pages_sum(const struct page_use *f)
 {
-	u64 sum = pages_added(f) + f->dirtied;
+	u64 sum = pages_added(f) + f->dirtied + f->written_back;
 
 	for (u32 i = 0; i < SN_NR_REMOVALS; i++)
 		sum += f->removed[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Pages of files in the page cache: how many of each file came, were written to, and left, and
- * why. Fed with batches of pagecache_add, pagecache_dirty and pagecache_remove; then with those
+ * why. Fed with batches of the page cache's events; then with those
  * of what asks for pages, which says what was read ahead for nothing.
  */
 #ifndef SONDE_ANALYZE_PAGES_H
@@ -16,7 +16,7 @@ struct page_use {
 	u32 path; /* text, the last that the file had; TEXT_NONE: never known */
 	u32 dev;  /* text */
 	u64 ino;
-	u64 added[SN_NR_ADDITIONS], dirtied;
+	u64 added[SN_NR_ADDITIONS], dirtied, written_back;
 	u64 removed[SN_NR_REMOVALS];
 	u64 nr_ahead;     /* different pages that were read ahead, */
 	u64 nr_asked_for; /* and of these, those that a read asked for at some time */

@@ -245,6 +245,7 @@ static int read_events(struct summary *s, struct trace *t, struct diag *d)
 		SN_SLOT_vfs_msync,     SN_SLOT_vfs_madvise,
 	};
 	static const enum sn_event_slot pages[] = { SN_SLOT_pagecache_add, SN_SLOT_pagecache_dirty,
+						    SN_SLOT_pagecache_writeback,
 						    SN_SLOT_pagecache_remove };
 	static const enum sn_event_slot asked[] = { SN_SLOT_vfs_read, SN_SLOT_vfs_copy,
 						    SN_SLOT_vfs_mmap };

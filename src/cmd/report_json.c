@@ -396,6 +396,7 @@ static json *pages(const struct report *r, const struct page_use *f)
 	else
 		put(o, "ahead_unread", NULL);
 	put_u64(o, "dirtied", f->dirtied);
+	put_u64(o, "written_back", f->written_back);
 	for (u32 why = SN_REMOVAL_unknown + 1; why < SN_NR_REMOVALS; why++)
 		put_u64(removed, pages_removals[why], f->removed[why]);
 	put(o, "removed", removed);

@@ -49,6 +49,7 @@ static void put_use(const struct report *r, struct table *t, const struct page_u
 			put_unread(r, t, f);
 	}
 	table_count(t, f->dirtied);
+	table_count(t, f->written_back);
 	for (u32 why = SN_REMOVAL_unknown + 1; why < SN_NR_REMOVALS; why++)
 		table_count(t, f->removed[why]);
 }
@@ -69,6 +70,7 @@ static void add_use(struct page_use *sum, const struct page_use *f)
 	for (u32 why = 0; why < SN_NR_ADDITIONS; why++)
 		sum->added[why] += f->added[why];
 	sum->dirtied += f->dirtied;
+	sum->written_back += f->written_back;
 	sum->nr_ahead += f->is_mapped ? 0 : f->nr_ahead;
 	sum->nr_asked_for += f->is_mapped ? 0 : f->nr_asked_for;
 	for (u32 why = 0; why < SN_NR_REMOVALS; why++)
@@ -84,6 +86,7 @@ void report_pages(struct report *r)
 		{ "unread", .group = "added", .drop = 1 },
 		{ "written", .group = "added" },
 		{ "dirtied" },
+		{ "back", .group = "written", .drop = 2 },
 		{ "reclaimed", .group = "removed" },
 		{ "unlinked", .group = "removed" },
 		{ "truncated", .group = "removed" },

@@ -226,8 +226,8 @@ u64 iotracer_events(enum iotracer_layout layout, enum iotracer_stream stream)
 		events = 1ull << SN_SLOT_fault_file;
 	if (stream == IOTRACER_CACHE)
 		events = 1ull << SN_SLOT_pagecache_add | 1ull << SN_SLOT_pagecache_remove |
-			 1ull << SN_SLOT_pagecache_dirty | 1ull << SN_SLOT_vfs_read |
-			 1ull << SN_SLOT_vfs_write;
+			 1ull << SN_SLOT_pagecache_dirty | 1ull << SN_SLOT_pagecache_writeback |
+			 1ull << SN_SLOT_vfs_read | 1ull << SN_SLOT_vfs_write;
 	return events;
 }
 
@@ -280,6 +280,8 @@ static const char *cache_event_of(const struct iotracer *t)
 		return iotracer_is(t, KEY_addition, "ahead") ? "READAHEAD" : "MISS";
 	case SN_SLOT_pagecache_dirty:
 		return "DIRTY";
+	case SN_SLOT_pagecache_writeback:
+		return "WRITEBACK_END";
 	default:
 		return iotracer_is(t, KEY_removal, "unlinked") ? "DROP"
 		       : iotracer_is(t, KEY_removal, "truncated") ||
@@ -297,6 +299,11 @@ static void put_cache(struct iotracer *t)
 	if (t->column[t->batch->ev->slot][KEY_hit_pages] < 0) {
 		(void)iotracer_num(t, KEY_index, &index);
 		(void)iotracer_num(t, KEY_pages, &pages);
+		if (t->batch->ev->slot == SN_SLOT_pagecache_writeback) {
+			(void)iotracer_num(t, KEY_dur_ns, &t->earlier_ns);
+			put_pages(t, "WRITEBACK_START", index, pages);
+			t->earlier_ns = 0;
+		}
 		put_pages(t, cache_event_of(t), index, pages);
 		return;
 	}

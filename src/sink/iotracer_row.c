@@ -111,13 +111,19 @@ static void put_ms(struct iotracer *t, enum iotracer_key k, bool with_zero)
 /* ---- columns ---- */
 
 /* Local time: whoever reads it is thought to be where it was recorded, as IO Tracer does. */
-void iotracer_put_timestamp(struct iotracer *t)
+static u64 instant(const struct iotracer *t)
 {
-	u64 ts = 0, ns;
-	struct tm tm;
+	u64 ts = 0;
 
 	(void)iotracer_num(t, KEY_ts, &ts);
-	ns = wall_at(t->sink.wall, ts);
+	return ts - MIN(t->earlier_ns, ts);
+}
+
+void iotracer_put_timestamp(struct iotracer *t)
+{
+	u64 ns = wall_at(t->sink.wall, instant(t));
+	struct tm tm;
+
 	if (!t->text[0] || t->second != (time_t)(ns / 1000000000)) {
 		t->second = (time_t)(ns / 1000000000);
 		(void)localtime_r(&t->second, &tm);
@@ -128,7 +134,7 @@ void iotracer_put_timestamp(struct iotracer *t)
 
 void iotracer_put_mono(struct iotracer *t)
 {
-	put_key_num(t, KEY_ts);
+	put_num(t, instant(t));
 }
 
 void iotracer_put_operation(struct iotracer *t)

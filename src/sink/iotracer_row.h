@@ -37,7 +37,8 @@ struct iotracer {
 	enum iotracer_op op;
 	const char *cache_event;
 	u64 cache_index, cache_pages;
-	time_t second; /* of text */
+	u64 earlier_ns; /* that the line's instant is before the row's */
+	time_t second;  /* of text */
 	char text[24];
 };
 

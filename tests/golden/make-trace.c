@@ -51,6 +51,7 @@ struct record {
 		struct sn_vfs_fsync vfs_fsync;
 		struct sn_block_io block_io;
 		struct sn_pagecache_remove pagecache_remove; /* the others are like it */
+		struct sn_pagecache_writeback pagecache_writeback;
 		struct sn_fault_file fault_file;
 		struct sn_lost lost;
 		struct sn_clock clock;
@@ -329,6 +330,24 @@ static void pages_row(struct story *s, u16 id, u32 pid, const char *path, u64 in
 	put(s, &r);
 }
 
+static void writeback_row(struct story *s, u32 pid, const char *path, u64 ino, u64 index, u32 pages,
+			  u64 dur)
+{
+	struct record r = begin(s, SN_EV_pagecache_writeback, pid);
+
+	r.path = path;
+	r.known = "dictionary";
+	r.pagecache_writeback.dur_ns = dur;
+	r.pagecache_writeback.ino = ino;
+	r.pagecache_writeback.index = index;
+	r.pagecache_writeback.pages = pages;
+	r.pagecache_writeback.dev = DISK;
+	r.pagecache_writeback.gen = 1;
+	r.pagecache_writeback.fs_magic = EXT4;
+	r.pagecache_writeback.file_type = S_IFREG;
+	put(s, &r);
+}
+
 static void fault_row(struct story *s, u32 pid, const char *path, u64 ino, u64 index,
 		      enum sn_access access, enum sn_severity severity, u64 dur, u64 op)
 {
@@ -490,6 +509,7 @@ static void store(struct story *s)
 		  ++s->op);
 	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 0, 16, 0);
 	pages_row(s, SN_EV_pagecache_dirty, STORE, db, 200, 64, 1, 0);
+	writeback_row(s, KWORKER, db, 200, 0, 16, 3 * MS);
 	pages_row(s, SN_EV_pagecache_remove, KWORKER, "/home/ann/input data.csv", 100, 0, 640,
 		  SN_REMOVAL_reclaimed);
 	pages_row(s, SN_EV_pagecache_remove, STORE, db, 200, 64, 1, SN_REMOVAL_truncated);

@@ -103,7 +103,7 @@ TEST(only_events_that_can_pass_are_left)
 				 BIT(vfs_truncate) | BIT(vfs_fallocate) | BIT(vfs_readdir) |
 				 BIT(vfs_chdir) | BIT(vfs_mmap) | BIT(vfs_munmap) |
 				 BIT(vfs_mremap) | BIT(vfs_msync) | BIT(vfs_madvise) |
-				 BIT(block_io) | BIT(fault_file));
+				 BIT(block_io) | BIT(fault_file) | BIT(pagecache_writeback));
 	check_str(SAID("--min-size", "1M"), "");
 	check_eq(events,
 		 BIT(vfs_read) | BIT(vfs_write) | BIT(vfs_copy) | BIT(vfs_readdir) | BIT(block_io));

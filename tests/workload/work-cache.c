@@ -308,6 +308,39 @@ void work_fault_chain(void)
 	window_end();
 }
 
+/* What is dirty is on the disk when the call ends; the row is of its operation. */
+static void sync_pages(const struct cached *f, u64 from, u64 nr, const char *op)
+{
+	char more[64];
+	struct claim c;
+
+	if (SYS(SYS_pwrite64, f->fd, bytes, nr * PAGE, from * PAGE) != (s64)(nr * PAGE) ||
+	    SYS(SYS_fsync, f->fd))
+		die("cannot write %s", f->path);
+	claim_row(&c, "vfs_fsync");
+	claim_num(&c, "fd", f->fd);
+	claim_str(&c, "path", f->path);
+	claim_ret(&c, 0);
+	claim_let(&c, "op", op);
+	claim_end(&c);
+	snprintf(more, sizeof(more), "\"op\":\"$%s\"", op);
+	claim_pages("pagecache_writeback", f, from, nr, more, true);
+}
+
+/* Pages are written back: by who waits for that. */
+void work_cache_writeback(void)
+{
+	struct cached f = map_file(in_dir("synced"));
+	char where[8192];
+
+	window_begin();
+	sync_pages(&f, 0, 10, "first");
+	sync_pages(&f, 40, 20, "second");
+	window_end();
+	snprintf(where, sizeof(where), "\"path\":\"%s\"", f.path);
+	claim_sum("pagecache_writeback", "pages", 30, where);
+}
+
 void work_cache_forms(void)
 {
 	struct cached again, mapped, paged;
