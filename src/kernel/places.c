@@ -92,21 +92,27 @@ static int attach_counter(struct places *p, const struct bpf_program *prog, u32 
 	return add_link(p, link);
 }
 
-int places_attach_counters(struct places *p, const struct bpf_program *prog, const char *list)
+static int attach_counters(struct places *p, const struct bpf_program *prog, u32 config, u64 cookie)
 {
 	_cleanup_(freep) u32 *online = NULL;
 	int nr = cpus_online(&online), r = MIN(nr, 0);
+
+	for (int n = 0; !r && n < nr; n++)
+		r = attach_counter(p, prog, config, (int)online[n], cookie);
+	return r;
+}
+
+int places_attach_counters(struct places *p, const struct bpf_program *prog, const char *list)
+{
 	const char *item;
 	u64 cookie = 0;
 	size_t len;
+	int r = 0;
 
 	for (; !r && str_next_item(&list, &item, &len); cookie++)
-		for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
-			for (int n = 0; !r && n < nr; n++)
-				if (strlen(counters[i].name) == len &&
-				    !memcmp(counters[i].name, item, len))
-					r = attach_counter(p, prog, counters[i].config,
-							   (int)online[n], cookie);
+		for (size_t i = 0; !r && i < ARRAY_SIZE(counters); i++)
+			if (strlen(counters[i].name) == len && !memcmp(counters[i].name, item, len))
+				r = attach_counters(p, prog, counters[i].config, cookie);
 	return r;
 }
 

@@ -569,6 +569,7 @@ void work_cache_flood(void)
 {
 	u64 nr = param_num("n", 5000), nr_dropped;
 	const char *path = in_dir("flood");
+	char where[8192];
 	int fd = open(path, O_RDWR | O_CREAT, 0644);
 
 	if (fd < 0 || ftruncate(fd, (off_t)(nr * PAGE)) ||
@@ -582,6 +583,7 @@ void work_cache_flood(void)
 	}
 	nr_dropped = drop_all(fd, nr);
 	flood_end();
-	claim_count("pagecache_add", nr, "");
-	claim_count("pagecache_remove", nr_dropped, "");
+	snprintf(where, sizeof(where), "\"path\":\"%s\",\"pages\":1", path);
+	claim_count("pagecache_add", nr, where);
+	claim_count("pagecache_remove", nr_dropped, where);
 }

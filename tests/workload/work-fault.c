@@ -249,7 +249,6 @@ void work_fault_slow(void)
 	if (sigaction(SIGALRM, &action, NULL) || (signals && setitimer(ITIMER_REAL, &often, NULL)))
 		die("no signals");
 	m.least_ns = signals ? 0 : param_num("ms", 0) * 1000000;
-	source = &m;
 	window_begin();
 	for (u64 i = 0; i < nr; i++)
 		nr_major += fault(&m, i * NR, READ);
